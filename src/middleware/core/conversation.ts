@@ -1,0 +1,97 @@
+import type { SessionEvent } from './effect.ts';
+import type { Policy } from './policy.ts';
+import { nothingSeen, type Seen } from './seen.ts';
+import { type Birth, type CloseReason, type EndedSession, newSession, type SessionState, type StartReason } from './session.ts';
+import { keptVariables, type Variables } from './variables.ts';
+
+/** Everything kept about one conversation: the unit of storage. Plain data, never changed in place. */
+export interface ConversationRecord {
+  /** Format of the record; a reader that does not know it must refuse it. */
+  readonly v: 1;
+  /** The live session. An overdue one stays here until somebody closes it. */
+  readonly session?: SessionState | undefined;
+  /** The session before. */
+  readonly ended?: EndedSession | undefined;
+  readonly variables: Variables;
+  /** Tokens by auth profile; they outlive a close, not a refresh. */
+  readonly auth: Readonly<Record<string, unknown>>;
+  readonly seen: Seen;
+  /** Where to send later, from another process; the adapter's own JSON, without live tokens. */
+  readonly address?: Address | undefined;
+}
+
+export type Address = Readonly<Record<string, unknown>>;
+
+export const recordVersion = 1;
+
+export function newRecord(): ConversationRecord {
+  return { v: recordVersion, variables: {}, auth: {}, seen: nothingSeen };
+}
+
+/** A record with the events that tell how it came about. */
+export interface Step {
+  readonly record: ConversationRecord;
+  readonly events: readonly SessionEvent[];
+}
+
+/** Begins a session in a record that has none. */
+export function open(record: ConversationRecord, birth: Omit<Birth, 'previous' | 'startReason'>, startReason?: StartReason): Step {
+  const previous = record.ended;
+  const session = newSession({ ...birth, startReason: startReason ?? startReasonAfter(previous), previous });
+  return {
+    record: { ...record, session },
+    events: [
+      { type: 'opened', at: birth.at, session: session.id, startReason: session.startReason, ...(previous ? { previous: previous.id } : {}) },
+    ],
+  };
+}
+
+export interface Close {
+  readonly reason: CloseReason;
+  readonly endedAt: number;
+  /** When the close is saved. */
+  readonly closedAt: number;
+}
+
+/** Ends the live session and clears what a close clears. */
+export function close(record: ConversationRecord, session: SessionState, how: Close): Step {
+  const refresh = how.reason === 'refresh';
+  const { session: _cleared, ...rest } = record;
+  const ended: EndedSession = { id: session.id, reason: how.reason, endedAt: how.endedAt };
+  return {
+    record: {
+      ...rest,
+      ended,
+      variables: keptVariables(record.variables, how.closedAt, refresh),
+      auth: refresh ? {} : record.auth,
+    },
+    events: [
+      {
+        type: 'closed',
+        at: how.closedAt,
+        session: session.id,
+        reason: how.reason,
+        startedAt: session.startedAt,
+        endedAt: how.endedAt,
+        closedAt: how.closedAt,
+        ...(how.reason === 'inactivity' ? { deadline: how.endedAt } : {}),
+        message: 'off',
+        interactive: session.interactive,
+        developer: session.developer,
+        billable: session.interactive && !session.developer,
+        turns: session.turns,
+        ...(session.outcome === undefined ? {} : { outcome: session.outcome }),
+      },
+    ],
+  };
+}
+
+/** Whether a contact's sessions count as a developer's. */
+export function isDeveloper(policy: Policy, user: string | undefined): boolean {
+  return typeof policy.developer === 'boolean' ? policy.developer : user !== undefined && policy.developer.includes(user);
+}
+
+function startReasonAfter(previous: EndedSession | undefined): StartReason {
+  if (previous === undefined) return 'first';
+  return previous.reason === 'inactivity' ? 'expired' : 'closed';
+}

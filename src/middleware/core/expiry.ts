@@ -1,0 +1,52 @@
+import { describeMs } from './duration.ts';
+import type { Activity } from './activity.ts';
+import type { Expiration, Level, Policy } from './policy.ts';
+import type { EndedSession, SessionState } from './session.ts';
+
+/** The effective expiration: the strongest level that sets one, then the cap. 0 = never, which counts as infinite against the cap. */
+export function expirationOf(expiration: Expiration, overrideMs?: number | undefined): { ms: number; level: Level; capped: boolean } {
+  const strongest = overrideMs === undefined ? expiration.levels[0] : { level: 'session' as const, ms: overrideMs };
+  const { level, ms } = strongest ?? { level: 'default' as const, ms: 0 };
+  const { capMs } = expiration;
+  if (capMs > 0 && (ms === 0 || ms > capMs)) return { ms: capMs, level, capped: true };
+  return { ms, level, capped: false };
+}
+
+/** The effective expiration for people: `30 min (endpoint, capped by organization.maxExpiration)`. */
+export function describeExpiration(expiration: Expiration, overrideMs?: number | undefined): string {
+  const { ms, level, capped } = expirationOf(expiration, overrideMs);
+  return `${describeMs(ms)} (${level}${capped ? `, capped by ${expiration.capFrom}` : ''})`;
+}
+
+/** When the session expires, epoch ms; infinity for never. Never stored: it follows from state and current policy. */
+export function deadlineOf(session: SessionState, policy: Policy): number {
+  const { ms } = expirationOf(policy.expiration, session.expiresAfterMs);
+  return ms === 0 ? Number.POSITIVE_INFINITY : session.lastActivityAt + ms;
+}
+
+/** The one test for lazy and proactive closing alike. */
+export function isExpired(session: SessionState, policy: Policy, now: number): boolean {
+  return now >= deadlineOf(session, policy);
+}
+
+/** Channel time further in the future than this is not believed. */
+const believedAheadMs = 2 * 60_000;
+
+/**
+ * The time an activity counts as: channel time where it is believable, else its arrival.
+ * A stamp coarser than a millisecond stands for its whole span, so an arrival inside that span is the better time.
+ */
+export function activityTime(activity: Activity, arrivedAt: number, policy: Policy): number {
+  const { at, precision = 1 } = activity;
+  if (at === undefined || !Number.isFinite(at)) return arrivedAt;
+  if (arrivedAt >= at && arrivedAt < at + precision) return arrivedAt;
+  return at >= arrivedAt - policy.lateAfterMs && at <= arrivedAt + believedAheadMs ? at : arrivedAt;
+}
+
+/** By how many milliseconds an activity is late: older than `lateAfter` at its arrival, or written before the last close. 0: not late. */
+export function lateBy(activity: Activity, arrivedAt: number, policy: Policy, ended: EndedSession | undefined): number {
+  const { at, precision = 1 } = activity;
+  if (at === undefined || !Number.isFinite(at)) return 0;
+  const stale = at < arrivedAt - policy.lateAfterMs || (ended !== undefined && at + precision - 1 < ended.endedAt);
+  return stale ? Math.max(0, arrivedAt - at) : 0;
+}

@@ -1,0 +1,112 @@
+import type { CommandName } from './activity.ts';
+
+/** One uninterrupted stretch of a conversation, as it is stored. Times are epoch milliseconds. */
+export interface SessionState {
+  readonly id: string;
+  readonly startReason: StartReason;
+  /** The session before this one. */
+  readonly previous?: EndedSession | undefined;
+  readonly startedAt: number;
+  readonly lastActivityAt: number;
+  /** Committed turns whose handler returned. */
+  readonly turns: number;
+  /** False until the first user message, then true for good. */
+  readonly interactive: boolean;
+  /** Set at the start, fixed. Never billed. */
+  readonly developer: boolean;
+  /** The bot's own data. */
+  readonly data: unknown;
+  /** The dialogs that are open, the outermost first. */
+  readonly dialog: readonly DialogFrame[];
+  readonly tags: Tags;
+  readonly sentiment?: number | undefined;
+  /** Own expiration in milliseconds, set at run time; 0 = never. */
+  readonly expiresAfterMs?: number | undefined;
+  /** What came of it, in the bot's words: resolved, escalated, abandoned … */
+  readonly outcome?: string | undefined;
+}
+
+/** Why a session began. */
+export type StartReason = 'first' | 'expired' | 'refresh' | 'closed' | 'bot';
+
+/** Why a session ended. */
+export type CloseReason =
+  | 'inactivity'
+  | 'refresh'
+  | 'user_command'
+  | 'bot'
+  | 'agent'
+  | 'agent_inactivity'
+  | 'admin'
+  | 'api'
+  | 'max_duration'
+  | 'max_turns'
+  | 'erased'
+  | 'error';
+
+export interface EndedSession {
+  readonly id: string;
+  readonly reason: CloseReason;
+  /** For `inactivity` the deadline, otherwise the moment of the close. */
+  readonly endedAt: number;
+}
+
+export interface DialogFrame {
+  readonly id: string;
+  readonly state?: unknown;
+}
+
+export interface Tags {
+  readonly current: readonly string[];
+  /** Earlier sets of tags, the oldest first. */
+  readonly historic: readonly (readonly string[])[];
+}
+
+/** What a session is born with. */
+export interface Birth {
+  readonly id: string;
+  readonly startReason: StartReason;
+  readonly previous: EndedSession | undefined;
+  readonly at: number;
+  readonly data: unknown;
+  readonly developer: boolean;
+}
+
+export function newSession(birth: Birth): SessionState {
+  return {
+    id: birth.id,
+    startReason: birth.startReason,
+    ...(birth.previous === undefined ? {} : { previous: birth.previous }),
+    startedAt: birth.at,
+    lastActivityAt: birth.at,
+    turns: 0,
+    interactive: false,
+    developer: birth.developer,
+    data: birth.data,
+    dialog: [],
+    tags: { current: [], historic: [] },
+  };
+}
+
+/** The session after activity at `at`. The clock never moves backwards. */
+export function touched(session: SessionState, at: number): SessionState {
+  return { ...session, lastActivityAt: Math.max(session.lastActivityAt, at) };
+}
+
+/**
+ * The session after `discard` (the current dialog goes, the last historic tags come back) or `discard all`
+ * (all dialogs, all tags and the sentiment go). Variables and auth stay.
+ */
+export function discarded(session: SessionState, command: Exclude<CommandName, 'refresh'>): SessionState {
+  if (command === 'discard') {
+    const current = session.tags.historic.at(-1) ?? [];
+    return { ...session, dialog: session.dialog.slice(0, -1), tags: { current, historic: [] } };
+  }
+  const { sentiment: _reset, ...rest } = session;
+  return { ...rest, dialog: [], tags: { current: [], historic: [] } };
+}
+
+/** A new set of tags; the present one, unless empty, becomes the last historic entry. */
+export function retagged(tags: Tags, current: readonly string[]): Tags {
+  return { current, historic: tags.current.length === 0 ? tags.historic : [...tags.historic, tags.current] };
+}

@@ -1,0 +1,227 @@
+import { type Activity, type CommandName, isInput } from './activity.ts';
+import { commandOf } from './commands.ts';
+import { type Address, type ConversationRecord, close, isDeveloper, newRecord, open, type Step } from './conversation.ts';
+import type { SessionEvent } from './effect.ts';
+import { activityTime, deadlineOf, isExpired, lateBy } from './expiry.ts';
+import type { Policy } from './policy.ts';
+import { hasSeen, withSeen } from './seen.ts';
+import { type CloseReason, discarded, type SessionState, touched } from './session.ts';
+import { liveVariables } from './variables.ts';
+
+/** What can happen to a conversation. Everything a decision needs comes with it; the core reads no clock and makes no ids. */
+export type ConversationEvent = Arrived | Returned | Failed | Started | Touched | Ended;
+
+/** An activity came in. */
+export interface Arrived {
+  readonly type: 'arrived';
+  readonly activity: Activity;
+  /** Taken before the activity waited for a lease, epoch ms. */
+  readonly arrivedAt: number;
+  /** Fingerprint of the activity's id, and of the post it belongs to. */
+  readonly id?: string | undefined;
+  readonly post?: string | undefined;
+  readonly address?: Address | undefined;
+  readonly fresh: Fresh;
+}
+
+/** What a session would be born with, should one begin. */
+export interface Fresh {
+  readonly id: string;
+  readonly data: unknown;
+}
+
+/** The bot's handler returned; applied to the record as the handler left it. */
+export interface Returned {
+  readonly type: 'returned';
+  /** False for a turn that only joined another one (a post that arrives twice, a proactive turn). */
+  readonly counts: boolean;
+  readonly close?: { readonly reason: CloseReason; readonly at: number } | undefined;
+}
+
+/** The bot's handler threw; applied to the record as it was before the handler, or as the handler left it. */
+export interface Failed {
+  readonly type: 'failed';
+  /** The window before the turn: a failed activity is not marked done. */
+  readonly seen: ConversationRecord['seen'];
+}
+
+/** The bot begins a conversation itself. On a live session it changes nothing. */
+export interface Started {
+  readonly type: 'started';
+  readonly user: string | undefined;
+  readonly address?: Address | undefined;
+  readonly fresh: Fresh;
+}
+
+/** A later message of the bot; moves the clock only while no user has written. */
+export interface Touched {
+  readonly type: 'touched';
+}
+
+/** Somebody ends the session. */
+export interface Ended {
+  readonly type: 'ended';
+  readonly reason: CloseReason;
+}
+
+export interface Transition {
+  readonly record: ConversationRecord;
+  /** To be told once the record is saved. */
+  readonly events: readonly SessionEvent[];
+  readonly verdict: Verdict;
+}
+
+/**
+ * What the shell does with an activity.
+ * - `run`: the bot's handler gets it, in this record's session. `counts` is false where it joins a turn already counted.
+ * - `consume`: a command; the handler does not run, the user is told.
+ * - `drop`: handled before. `quiet`: a second form of a post whose command was taken; not even an event.
+ * - `pass`: no business of a session.
+ */
+export type Verdict =
+  | { readonly do: 'run'; readonly counts: boolean; readonly lateBy: number }
+  | { readonly do: 'consume'; readonly command: CommandName }
+  | { readonly do: 'drop'; readonly quiet: boolean }
+  | { readonly do: 'pass' };
+
+/** What happens next: the new record, what to tell, and what to do with the activity. Pure. */
+export function transition(before: ConversationRecord | null, event: ConversationEvent, policy: Policy, now: number): Transition {
+  const record = before ?? newRecord();
+  switch (event.type) {
+    case 'arrived':
+      return arrived(record, event, policy, now);
+    case 'returned':
+      return returned(record, event, now);
+    case 'failed':
+      return pass({ record: { ...record, seen: event.seen }, events: [] });
+    case 'started':
+      return started(record, event, policy, now);
+    case 'touched':
+      return pass({ record: record.session && !record.session.interactive ? { ...record, session: touched(record.session, now) } : record, events: [] });
+    case 'ended':
+      return pass(ended(record, event.reason, policy, now));
+  }
+}
+
+/** Closes the live session if its time is over. */
+export function expire(record: ConversationRecord, policy: Policy, at: number, now: number): Step {
+  const { session } = record;
+  if (session === undefined || !isExpired(session, policy, at)) return { record, events: [] };
+  return close(record, session, { reason: 'inactivity', endedAt: deadlineOf(session, policy), closedAt: now });
+}
+
+/** When somebody must look at this record again, epoch ms, or null: an overdue session is finalised a day after its deadline, an empty record goes when no redelivery can come any more. */
+export function wakeAt(record: ConversationRecord, policy: Policy): number | null {
+  if (record.session !== undefined) {
+    const deadline = deadlineOf(record.session, policy);
+    return Number.isFinite(deadline) ? deadline + finaliseAfterMs : null;
+  }
+  const ends = [record.ended?.endedAt, ...record.seen.at.slice(-1)].map((at) => (at ?? 0) + policy.redeliversForMs);
+  const variables = Object.values(record.variables);
+  if (variables.some((one) => one.until === undefined)) return null;
+  return Math.max(...ends, ...variables.map((one) => one.until ?? 0));
+}
+
+/** A lazy session that nobody came back to is finalised this long after its deadline. */
+const finaliseAfterMs = 24 * 3_600_000;
+
+function arrived(record: ConversationRecord, event: Arrived, policy: Policy, now: number): Transition {
+  const { activity, id, post } = event;
+  if (!isInput(activity)) return pass({ record, events: [] });
+  const command = commandOf(activity, policy.commands);
+  const duplicate = id !== undefined && hasSeen(record.seen, id);
+  if (duplicate) {
+    const events: SessionEvent[] = [{ type: 'duplicate', at: now, ...sessionId(record) }];
+    return { record, events, verdict: { do: 'drop', quiet: false } };
+  }
+  const marked = mark({ ...record, ...(event.address ? { address: event.address } : {}), variables: liveVariables(record.variables, now) }, event, policy);
+  if (post !== undefined && hasSeen(record.seen, post) && record.session !== undefined) {
+    const verdict: Verdict = command === undefined ? { do: 'run', counts: false, lateBy: 0 } : { do: 'drop', quiet: true };
+    return { record: marked, events: [], verdict };
+  }
+  const at = activityTime(activity, event.arrivedAt, policy);
+  const late = lateBy(activity, event.arrivedAt, policy, record.ended);
+  const aged = expire(marked, policy, at, now);
+  if (command !== undefined) return commanded(aged, command, event, policy, at, now);
+
+  const live = inSession(aged.record, event, policy, at);
+  const session = { ...touched(live.session, at), interactive: true };
+  const events: SessionEvent[] = [...aged.events, ...live.events];
+  if (late > 0) events.push({ type: 'late', at: now, session: session.id, lateBy: late });
+  return { record: { ...live.record, session }, events, verdict: { do: 'run', counts: true, lateBy: late } };
+}
+
+function commanded(aged: Step, command: CommandName, event: Arrived, policy: Policy, at: number, now: number): Transition {
+  const { session } = aged.record;
+  const taken: SessionEvent = { type: 'command', at: now, command, ...(session ? { session: session.id } : {}) };
+  const events = [...aged.events, taken];
+  const verdict: Verdict = { do: 'consume', command };
+  if (command === 'refresh') {
+    const content = event.activity.kind === 'command' && event.activity.content;
+    const from = session ? Math.max(at, session.lastActivityAt) : at;
+    const ended = session ? close(aged.record, session, { reason: 'refresh', endedAt: from, closedAt: now }) : aged;
+    const opened = open(ended.record, birth(event, policy, from), 'refresh');
+    const record = content && opened.record.session ? { ...opened.record, session: { ...opened.record.session, interactive: true } } : opened.record;
+    return {
+      record,
+      events: [...events, ...(session ? ended.events : []), ...opened.events],
+      verdict: content ? { do: 'run', counts: true, lateBy: 0 } : verdict,
+    };
+  }
+  if (session === undefined) return { record: aged.record, events, verdict };
+  if (command === 'discard' && policy.discardEndsSession) {
+    const ended = close(aged.record, session, { reason: 'user_command', endedAt: Math.max(at, session.lastActivityAt), closedAt: now });
+    return { record: ended.record, events: [...events, ...ended.events], verdict };
+  }
+  return { record: { ...aged.record, session: touched(discarded(session, command), at) }, events, verdict };
+}
+
+function returned(record: ConversationRecord, event: Returned, now: number): Transition {
+  const { session } = record;
+  if (session === undefined) return pass({ record, events: [] });
+  const counted: SessionState = event.counts ? { ...session, turns: session.turns + 1 } : session;
+  if (event.close === undefined) return pass({ record: { ...record, session: counted }, events: [] });
+  return pass(close(record, counted, { reason: event.close.reason, endedAt: event.close.at, closedAt: now }));
+}
+
+function started(record: ConversationRecord, event: Started, policy: Policy, now: number): Transition {
+  const aged = expire(record, policy, now, now);
+  if (aged.record.session !== undefined) return pass(aged);
+  const kept = event.address ? { ...aged.record, address: event.address } : aged.record;
+  const opened = open(kept, { ...event.fresh, at: now, developer: isDeveloper(policy, event.user) }, 'bot');
+  return pass({ record: opened.record, events: [...aged.events, ...opened.events] });
+}
+
+function ended(record: ConversationRecord, reason: CloseReason, policy: Policy, now: number): Step {
+  const aged = expire(record, policy, now, now);
+  if (aged.record.session === undefined) return aged;
+  return close(aged.record, aged.record.session, { reason, endedAt: now, closedAt: now });
+}
+
+/** The live session, or a new one. A new session never begins before the one before it ended. */
+function inSession(record: ConversationRecord, event: Arrived, policy: Policy, at: number): Step & { session: SessionState } {
+  if (record.session !== undefined) return { record, events: [], session: record.session };
+  const from = record.ended !== undefined && at < record.ended.endedAt ? event.arrivedAt : at;
+  const opened = open(record, birth(event, policy, from));
+  return { ...opened, session: opened.record.session as SessionState };
+}
+
+function birth(event: Arrived, policy: Policy, at: number) {
+  return { ...event.fresh, at, developer: isDeveloper(policy, event.activity.user) };
+}
+
+function mark(record: ConversationRecord, event: Arrived, policy: Policy): ConversationRecord {
+  let { seen } = record;
+  for (const id of [event.id, event.post]) {
+    if (id !== undefined) seen = withSeen(seen, id, event.arrivedAt, policy.redeliversForMs);
+  }
+  return seen === record.seen ? record : { ...record, seen };
+}
+
+function sessionId(record: ConversationRecord): { session?: string } {
+  return record.session === undefined ? {} : { session: record.session.id };
+}
+
+function pass(step: Step): Transition {
+  return { ...step, verdict: { do: 'pass' } };
+}

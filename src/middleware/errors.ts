@@ -1,0 +1,58 @@
+/**
+ * Every code an {@link AdjournError} can carry, with what it means. One list, so that documentation and code cannot disagree.
+ */
+export const errorCodes = {
+  ADJ_CONFIG_INVALID: 'A setting cannot work as given.',
+  ADJ_PEER_MISSING: 'An optional package that this part needs is not installed.',
+  ADJ_NO_SESSION: 'This host object has no session.',
+  ADJ_SEVERAL_CONVERSATIONS: 'This request holds events of several conversations.',
+  ADJ_TURN_ENDED: 'The turn is over; nothing more can be changed through it.',
+  ADJ_TURN_SHARED: 'The turn runs beside another one of its conversation; change the session by turn.update().',
+  ADJ_TURN_TIMEOUT: 'The handler did not return in time.',
+  ADJ_RAW_BODY_MISSING: 'The body was parsed before its signature could be checked.',
+  ADJ_SIGNATURE_INVALID: 'The signature of a webhook is missing or wrong.',
+  ADJ_NO_ENDPOINT: 'No such endpoint.',
+  ADJ_NO_SENDER: 'No adapter is mounted that could send to this address.',
+  ADJ_SEND_FAILED: 'The vendor refused or did not answer a message.',
+  ADJ_RECORD_INVALID: 'A stored record is not one of ours, or newer than this version can read.',
+  ADJ_HOOK_FAILED: 'A hook or listener threw.',
+  STORE_UNAVAILABLE: 'The store did not answer, or answered with an error.',
+  LEASE_TIMEOUT: 'The conversation stayed busy for longer than the caller would wait.',
+  LEASE_LOST: 'The lease went to another holder; nothing was saved.',
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export interface ErrorDetails {
+  /** Which endpoint, channel, setting or key it is about. Never message text, never a token. */
+  readonly where?: string | undefined;
+  /** What to do about it. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error class: a code from {@link errorCodes}, where it happened, what happened and what to do.
+ * Its text never holds message text or tokens.
+ */
+export class AdjournError extends Error {
+  override readonly name = 'AdjournError';
+  readonly code: ErrorCode;
+  readonly where: string | undefined;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    const place = details.where === undefined ? '' : `${details.where}: `;
+    const advice = details.hint === undefined ? '' : ` ${details.hint}`;
+    super(`${code}: ${place}${message}${advice}`, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.where = details.where;
+    this.hint = details.hint;
+  }
+}
+
+/** Whether a thrown value is ours, and of one of the given codes if any are given. Works across the ESM and CommonJS copies. */
+export function isAdjournError(value: unknown, ...codes: ErrorCode[]): value is AdjournError {
+  if (!(value instanceof Error) || value.name !== 'AdjournError') return false;
+  return codes.length === 0 || codes.includes((value as AdjournError).code);
+}

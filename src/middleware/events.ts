@@ -1,0 +1,40 @@
+import type { SessionEvent } from './core/effect.ts';
+import type { ErrorCode } from './errors.ts';
+
+/** What every event says about where it happened. */
+export interface EventOrigin {
+  /** Session time the decision was made at, epoch ms. */
+  readonly at: number;
+  /** Real time of the decision, high resolution (ms): puts events that share a session time in order, across processes of one machine. */
+  readonly decidedAt: number;
+  readonly channel: string;
+  readonly endpoint: string;
+  /** Names the conversation; absent where there is none. */
+  readonly key?: string | undefined;
+  /** The person, as the channel names them. */
+  readonly user?: string | undefined;
+}
+
+/** Every event of {@link Sessions.on}. */
+export type AdjournEvent = EventOrigin & (SessionEvent | Degraded | SaveFailed | Failure);
+export type EventName = AdjournEvent['type'];
+
+/** A turn ran while the store was out. */
+export interface Degraded {
+  readonly type: 'degraded';
+  readonly code: ErrorCode;
+}
+
+/** A turn ran, but what it changed could not be saved. */
+export interface SaveFailed {
+  readonly type: 'save_failed';
+  readonly session: string;
+  readonly code: ErrorCode;
+}
+
+/** Something went wrong that has no other place to go. Never holds message text. */
+export interface Failure {
+  readonly type: 'error';
+  readonly code: ErrorCode | 'HANDLER_FAILED';
+  readonly error: unknown;
+}
