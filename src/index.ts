@@ -1,15 +1,16 @@
+export { createSessions } from './create-sessions.ts';
 export type { Adapter, AdapterOptions, Capabilities } from './middleware/adapter.ts';
 export { type Clock, systemClock } from './middleware/clock.ts';
 export type { Activity, CommandName, Conversation, Scope } from './middleware/core/activity.ts';
-export type { Address } from './middleware/core/conversation.ts';
 export type { CommandSettings } from './middleware/core/commands.ts';
+export type { Address } from './middleware/core/conversation.ts';
 export type { Duration } from './middleware/core/duration.ts';
 export type { Explanation } from './middleware/core/explain.ts';
 export type { EndpointSettings, OrganizationSettings } from './middleware/core/policy.ts';
 export type { CloseReason, EndedSession, StartReason } from './middleware/core/session.ts';
 export { AdjournError, type ErrorCode, errorCodes, isAdjournError } from './middleware/errors.ts';
 export type { AdjournEvent, EventName } from './middleware/events.ts';
-export { createSessions, type Logger, type Sessions, type SessionsOptions } from './middleware/sessions.ts';
+export type { Logger, Sessions, SessionsOptions } from './middleware/sessions.ts';
 export type { Store } from './middleware/store.ts';
 export type { Session, Turn } from './middleware/turn.ts';
 export { keyvStore } from './stores/keyv.ts';

@@ -62,7 +62,8 @@ export interface Delivery {
   readonly hosts: readonly object[];
   /** What `turn.host` shows. */
   readonly host: unknown;
-  readonly address?: Address | undefined;
+  /** The adapter's own part of the address: what it needs to send later, from another process. JSON, without live tokens. */
+  readonly to?: Readonly<Record<string, unknown>> | undefined;
   readonly reply: Reply;
   /** Runs the bot's logic; the turn ends when its promise settles and everything given to `turn.waitUntil` has. */
   readonly run: (turn: Turn) => Promise<unknown>;
@@ -115,3 +116,6 @@ export interface Channel {
   /** Tells of a failure that has no host to go to. */
   report(error: unknown, activity?: Activity): void;
 }
+
+/** Sends a message to a stored address, outside any request. Optional at `attach`. */
+export type Send = (address: Address, message: unknown) => Promise<unknown>;

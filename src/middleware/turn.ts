@@ -1,7 +1,7 @@
 import type { Activity } from './core/activity.ts';
+import type { Duration } from './core/duration.ts';
 import type { Explanation } from './core/explain.ts';
 import type { DialogFrame, EndedSession, StartReason, Tags } from './core/session.ts';
-import type { Duration } from './core/duration.ts';
 
 /** The handling of one activity in one session. In the plain middleware form: of one request's activities of one conversation. */
 export interface Turn<Data = unknown> {
@@ -91,7 +91,11 @@ export interface SessionVariables {
    * @param options `ttl`: how long it can be read, counted from now (minutes, or text such as `'2h'`); it then survives a close.
    * `scope: 'contact'`: it survives closes and refreshes of this conversation. `profile`: it goes with that auth profile.
    */
-  set(name: string, value: unknown, options?: { readonly ttl?: Duration; readonly scope?: 'session' | 'contact'; readonly profile?: string }): void;
+  set(
+    name: string,
+    value: unknown,
+    options?: { readonly ttl?: Duration; readonly scope?: 'session' | 'contact'; readonly profile?: string },
+  ): void;
   delete(name: string): void;
   /** Those that can be read now. */
   names(): string[];

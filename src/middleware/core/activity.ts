@@ -7,12 +7,7 @@
  * - `lifecycle`: a receipt, an echo, a join, an edit … It reaches the bot, but opens and keeps alive nothing.
  * - `unsupported`: a shape the parser does not know. It reaches the bot untouched.
  */
-export type Activity =
-  | MessageActivity
-  | PostbackActivity
-  | CommandActivity
-  | LifecycleActivity
-  | UnsupportedActivity;
+export type Activity = MessageActivity | PostbackActivity | CommandActivity | LifecycleActivity | UnsupportedActivity;
 
 /** What every activity says about where it comes from. */
 export interface Origin {

@@ -16,7 +16,11 @@ export interface CommandSettings {
   readonly refresh?: Words | false | undefined;
   /** What the user is told after each; `false` keeps silent. */
   readonly acknowledge?:
-    | { readonly discard?: Acknowledgement | undefined; readonly discardAll?: Acknowledgement | undefined; readonly refresh?: Acknowledgement | undefined }
+    | {
+        readonly discard?: Acknowledgement | undefined;
+        readonly discardAll?: Acknowledgement | undefined;
+        readonly refresh?: Acknowledgement | undefined;
+      }
     | false
     | undefined;
 }
@@ -118,7 +122,10 @@ export function fold(text: string): string {
 }
 
 function byLocale<In, Out>(value: In | Readonly<Record<string, In>>, map: (one: In) => Out): Record<string, Out> {
-  const record = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, In>) : { default: value as In };
+  const record =
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, In>)
+      : { default: value as In };
   return Object.fromEntries(Object.entries(record).map(([locale, one]) => [locale.toLowerCase(), map(one)]));
 }
 

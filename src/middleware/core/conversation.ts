@@ -1,3 +1,4 @@
+import type { Conversation } from './activity.ts';
 import type { SessionEvent } from './effect.ts';
 import type { Policy } from './policy.ts';
 import { nothingSeen, type Seen } from './seen.ts';
@@ -20,12 +21,26 @@ export interface ConversationRecord {
   readonly address?: Address | undefined;
 }
 
-export type Address = Readonly<Record<string, unknown>>;
+/** Where a conversation is, and how its adapter reaches it later. JSON, without live tokens. */
+export interface Address {
+  readonly channel: string;
+  readonly endpoint: string;
+  readonly conversation?: Conversation | undefined;
+  readonly user?: string | undefined;
+  /** The adapter's own part. */
+  readonly to?: Readonly<Record<string, unknown>> | undefined;
+}
 
 export const recordVersion = 1;
 
 export function newRecord(): ConversationRecord {
   return { v: recordVersion, variables: {}, auth: {}, seen: nothingSeen };
+}
+
+/** Whether a record says nothing that a missing one would not. */
+export function isEmpty(record: ConversationRecord): boolean {
+  const nothing = record.session === undefined && record.ended === undefined && record.seen.ids.length === 0;
+  return nothing && Object.keys(record.variables).length === 0 && Object.keys(record.auth).length === 0;
 }
 
 /** A record with the events that tell how it came about. */
@@ -35,13 +50,23 @@ export interface Step {
 }
 
 /** Begins a session in a record that has none. */
-export function open(record: ConversationRecord, birth: Omit<Birth, 'previous' | 'startReason'>, startReason?: StartReason): Step {
+export function open(
+  record: ConversationRecord,
+  birth: Omit<Birth, 'previous' | 'startReason'>,
+  startReason?: StartReason,
+): Step {
   const previous = record.ended;
   const session = newSession({ ...birth, startReason: startReason ?? startReasonAfter(previous), previous });
   return {
     record: { ...record, session },
     events: [
-      { type: 'opened', at: birth.at, session: session.id, startReason: session.startReason, ...(previous ? { previous: previous.id } : {}) },
+      {
+        type: 'opened',
+        at: birth.at,
+        session: session.id,
+        startReason: session.startReason,
+        ...(previous ? { previous: previous.id } : {}),
+      },
     ],
   };
 }

@@ -1,10 +1,13 @@
-import { describeMs } from './duration.ts';
 import type { Activity } from './activity.ts';
+import { describeMs } from './duration.ts';
 import type { Expiration, Level, Policy } from './policy.ts';
 import type { EndedSession, SessionState } from './session.ts';
 
 /** The effective expiration: the strongest level that sets one, then the cap. 0 = never, which counts as infinite against the cap. */
-export function expirationOf(expiration: Expiration, overrideMs?: number | undefined): { ms: number; level: Level; capped: boolean } {
+export function expirationOf(
+  expiration: Expiration,
+  overrideMs?: number | undefined,
+): { ms: number; level: Level; capped: boolean } {
   const strongest = overrideMs === undefined ? expiration.levels[0] : { level: 'session' as const, ms: overrideMs };
   const { level, ms } = strongest ?? { level: 'default' as const, ms: 0 };
   const { capMs } = expiration;

@@ -29,14 +29,19 @@ export interface Explanation {
 export function explain(session: SessionState | undefined, policy: Policy, now: number): Explanation {
   const { expiration } = policy;
   const { ms, level, capped } = expirationOf(expiration, session?.expiresAfterMs);
-  const levels = session?.expiresAfterMs === undefined ? expiration.levels : [{ level: 'session' as const, ms: session.expiresAfterMs }, ...expiration.levels];
+  const levels =
+    session?.expiresAfterMs === undefined
+      ? expiration.levels
+      : [{ level: 'session' as const, ms: session.expiresAfterMs }, ...expiration.levels];
   const deadline = session === undefined ? Number.POSITIVE_INFINITY : deadlineOf(session, policy);
   const expired = session !== undefined && isExpired(session, policy, now);
   return {
     effectiveMs: ms,
     level,
     inputs: levels.map((one) => ({ ...one, wins: one.level === level && !capped })),
-    ...(expiration.capMs > 0 && expiration.capFrom ? { cap: { ms: expiration.capMs, from: expiration.capFrom, applied: capped } } : {}),
+    ...(expiration.capMs > 0 && expiration.capFrom
+      ? { cap: { ms: expiration.capMs, from: expiration.capFrom, applied: capped } }
+      : {}),
     clock: session === undefined || expired ? 'nobody' : 'user',
     ...(session === undefined
       ? {}

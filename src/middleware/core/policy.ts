@@ -1,6 +1,6 @@
 import type { Scope } from './activity.ts';
 import { type CommandRules, type CommandSettings, commandRules } from './commands.ts';
-import { describeMs, type Duration, toMs } from './duration.ts';
+import { type Duration, describeMs, toMs } from './duration.ts';
 
 /** Session settings of one endpoint. Whatever is unset is inherited. */
 export interface EndpointSettings {
@@ -99,20 +99,29 @@ export function resolvePolicy(
     if (value === undefined) return undefined;
     const ms = toMs(value);
     if (ms === undefined) {
-      problems.push({ setting, message: `${JSON.stringify(value) ?? String(value)} is not a duration (minutes ≥ 0, '90s', '15m', '2h', '14d' or 'never').` });
+      problems.push({
+        setting,
+        message: `${JSON.stringify(value) ?? String(value)} is not a duration (minutes ≥ 0, '90s', '15m', '2h', '14d' or 'never').`,
+      });
     }
     return ms;
   };
-  const pick = <K extends keyof EndpointSettings & keyof OrganizationSettings>(name: K) =>
-    endpoint[name] ?? organization[name];
+  const pick = <K extends keyof EndpointSettings & keyof OrganizationSettings>(name: K) => endpoint[name] ?? organization[name];
 
   const cap = read('organization.maxExpiration', organization.maxExpiration);
   const base = read('organization.expiration', organization.expiration);
   const own = read('expiration', endpoint.expiration);
-  const longest = cap === undefined ? policyDefaults.longestMs : cap === 0 ? Number.POSITIVE_INFINITY : Math.max(cap, policyDefaults.longestMs);
-  for (const [setting, ms] of [['expiration', own], ['organization.expiration', base]] as const) {
+  const longest =
+    cap === undefined ? policyDefaults.longestMs : cap === 0 ? Number.POSITIVE_INFINITY : Math.max(cap, policyDefaults.longestMs);
+  for (const [setting, ms] of [
+    ['expiration', own],
+    ['organization.expiration', base],
+  ] as const) {
     if (ms !== undefined && ms > longest) {
-      problems.push({ setting, message: `${describeMs(ms)} is more than ${describeMs(longest)}; raise organization.maxExpiration to allow it.` });
+      problems.push({
+        setting,
+        message: `${describeMs(ms)} is more than ${describeMs(longest)}; raise organization.maxExpiration to allow it.`,
+      });
     }
   }
   const levels: { level: Level; ms: number }[] = [];
@@ -127,7 +136,11 @@ export function resolvePolicy(
       expiration: {
         levels,
         capMs: cap ?? base ?? 0,
-        ...(cap !== undefined ? { capFrom: 'organization.maxExpiration' as const } : base ? { capFrom: 'organization.expiration' as const } : {}),
+        ...(cap !== undefined
+          ? { capFrom: 'organization.maxExpiration' as const }
+          : base
+            ? { capFrom: 'organization.expiration' as const }
+            : {}),
       },
       scope: pick('scope') ?? policyDefaults.scope,
       commands: commands.rules,

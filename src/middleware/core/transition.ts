@@ -97,7 +97,10 @@ export function transition(before: ConversationRecord | null, event: Conversatio
     case 'started':
       return started(record, event, policy, now);
     case 'touched':
-      return pass({ record: record.session && !record.session.interactive ? { ...record, session: touched(record.session, now) } : record, events: [] });
+      return pass({
+        record: record.session && !record.session.interactive ? { ...record, session: touched(record.session, now) } : record,
+        events: [],
+      });
     case 'ended':
       return pass(ended(record, event.reason, policy, now));
   }
@@ -134,7 +137,11 @@ function arrived(record: ConversationRecord, event: Arrived, policy: Policy, now
     const events: SessionEvent[] = [{ type: 'duplicate', at: now, ...sessionId(record) }];
     return { record, events, verdict: { do: 'drop', quiet: false } };
   }
-  const marked = mark({ ...record, ...(event.address ? { address: event.address } : {}), variables: liveVariables(record.variables, now) }, event, policy);
+  const marked = mark(
+    { ...record, ...(event.address ? { address: event.address } : {}), variables: liveVariables(record.variables, now) },
+    event,
+    policy,
+  );
   if (post !== undefined && hasSeen(record.seen, post) && record.session !== undefined) {
     const verdict: Verdict = command === undefined ? { do: 'run', counts: false, lateBy: 0 } : { do: 'drop', quiet: true };
     return { record: marked, events: [], verdict };
@@ -161,7 +168,10 @@ function commanded(aged: Step, command: CommandName, event: Arrived, policy: Pol
     const from = session ? Math.max(at, session.lastActivityAt) : at;
     const ended = session ? close(aged.record, session, { reason: 'refresh', endedAt: from, closedAt: now }) : aged;
     const opened = open(ended.record, birth(event, policy, from), 'refresh');
-    const record = content && opened.record.session ? { ...opened.record, session: { ...opened.record.session, interactive: true } } : opened.record;
+    const record =
+      content && opened.record.session
+        ? { ...opened.record, session: { ...opened.record.session, interactive: true } }
+        : opened.record;
     return {
       record,
       events: [...events, ...(session ? ended.events : []), ...opened.events],
@@ -170,7 +180,11 @@ function commanded(aged: Step, command: CommandName, event: Arrived, policy: Pol
   }
   if (session === undefined) return { record: aged.record, events, verdict };
   if (command === 'discard' && policy.discardEndsSession) {
-    const ended = close(aged.record, session, { reason: 'user_command', endedAt: Math.max(at, session.lastActivityAt), closedAt: now });
+    const ended = close(aged.record, session, {
+      reason: 'user_command',
+      endedAt: Math.max(at, session.lastActivityAt),
+      closedAt: now,
+    });
     return { record: ended.record, events: [...events, ...ended.events], verdict };
   }
   return { record: { ...aged.record, session: touched(discarded(session, command), at) }, events, verdict };

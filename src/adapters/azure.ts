@@ -1,0 +1,252 @@
+import type { Adapter, AdapterOptions, Channel } from '../middleware/adapter.ts';
+import { attach } from '../middleware/attach.ts';
+import type { Activity, Origin } from '../middleware/core/activity.ts';
+import type { Sessions } from '../middleware/sessions.ts';
+import { actOf } from './support/azure-act.ts';
+import { channelIdOf, placeOf } from './support/azure-place.ts';
+import { type AzureHost, type AzureSender, referenceOf, senderOf } from './support/azure-send.ts';
+import { part, text } from './support/azure-values.ts';
+
+/** A Bot Framework activity, as botbuilder and the Agents SDK show it: the members we read. */
+export interface AzureActivity {
+  readonly type?: string | undefined;
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+  /** `msteams`, `webchat`, `facebook` … */
+  readonly channelId?: string | undefined;
+  readonly serviceUrl?: string | undefined;
+  readonly timestamp?: Date | string | undefined;
+  readonly locale?: string | undefined;
+  readonly from?: AzureAccount | undefined;
+  readonly recipient?: AzureAccount | undefined;
+  readonly conversation?: AzureConversation | undefined;
+  readonly text?: string | undefined;
+  readonly value?: unknown;
+  readonly action?: string | undefined;
+  readonly attachments?: readonly object[] | undefined;
+  readonly entities?: readonly object[] | undefined;
+  /** The channel's own event. On Slack it holds a live token, so it is never kept. */
+  readonly channelData?: unknown;
+}
+
+export interface AzureAccount {
+  readonly id?: string | undefined;
+  readonly role?: string | undefined;
+  readonly aadObjectId?: string | undefined;
+}
+
+export interface AzureConversation {
+  readonly id: string;
+  readonly isGroup?: boolean | undefined;
+  readonly conversationType?: string | undefined;
+  readonly tenantId?: string | undefined;
+}
+
+/**
+ * Turns one activity into ours. What a user writes, taps or submits moves the clock; typing, edits, deletions, reactions, joins,
+ * receipts, sign-in, a client's look-ups and what the bot began itself do not.
+ * @param clicks names of the invokes and events that are the user's own act
+ */
+export function parseAzure(activity: AzureActivity, clicks: readonly string[] = clickNames): Activity[] {
+  const type = text(activity, 'type');
+  if (type === undefined) return [{ kind: 'unsupported', channel, type: 'unknown', reason: 'An activity without a type.' }];
+  const origin = originOf(activity, type);
+  const { user, conversation } = origin;
+  if (isProactive(activity, type)) return [{ kind: 'lifecycle', ...origin, means: 'proactive' }];
+  if (!knownTypes.has(type)) return [{ kind: 'unsupported', ...origin, reason: 'A type of activity that is not known here.' }];
+  if (user === undefined || conversation === undefined) {
+    return [
+      type === 'message'
+        ? { kind: 'unsupported', ...origin, reason: 'It names no sender or no conversation.' }
+        : { kind: 'lifecycle', ...origin },
+    ];
+  }
+  const act = actOf(activity, type, conversation, clicks);
+  if (act !== undefined) return [{ ...origin, id: idOf(activity), ...act }];
+  return [{ kind: 'lifecycle', ...origin, means: conversation.kind === 'direct' ? meansOf(activity, type) : undefined }];
+}
+
+/** Azure Bot Service: Teams, Web Chat, Direct Line and the networks it relays, on botbuilder and the Microsoft 365 Agents SDK. */
+export const azure: Adapter<AzureActivity> = {
+  name: 'azure',
+  parse: (activity) => parseAzure(activity),
+  capabilities: {
+    redeliversFor: 24 * 3_600_000,
+    ackWithinMs: 15_000,
+    batches: false,
+    replyWindow: 0,
+    idempotentSend: false,
+    reservedWords: [],
+  },
+};
+
+/**
+ * Sessions for a bot on botbuilder or the Microsoft 365 Agents SDK: middleware for the adapter of either.
+ *
+ * ```ts
+ * adapter.use(azureSessions(sessions, { endpoint: (activity) => (activity.channelId === 'msteams' ? 'teams' : 'web'), appId }));
+ * agent.adapter.use(azureSessions(sessions));
+ * ```
+ * Mount it before what loads the bot's state. The bot calls `sessions.of(context)`; the turn ends when its logic has returned, and
+ * what it throws goes to `onTurnError` as ever. The request is answered after the turn, 15 seconds after it came at the latest:
+ * a busy conversation is waited for almost as long, then the turn runs beside the other one (`turn.exclusive` is false).
+ * A turn the bot begins itself (`continueConversationAsync`) gets the live session, or none.
+ * @throws AdjournError `ADJ_CONFIG_INVALID`
+ */
+export function azureSessions<Data, Endpoint extends string>(
+  sessions: Sessions<Data, Endpoint>,
+  { endpoint, clicks, appId, adapter, ...settings }: AzureOptions<Endpoint> = {},
+): AzureMiddleware {
+  let latest = adapter;
+  const chosen = new WeakMap<Activity, Endpoint | undefined>();
+  const byActivity = typeof endpoint === 'function' ? (activity: Activity) => chosen.get(activity) : endpoint;
+  const turns = attach(
+    sessions,
+    azure,
+    { ...settings, endpoint: byActivity },
+    senderOf(() => latest, appId),
+  );
+  return {
+    async onTurn(context, next) {
+      latest = adapter ?? (context.adapter as AzureHost);
+      const host = context.activity;
+      const arrivedAt = sessions.clock.now();
+      const activities = parseAzure(host, clicks);
+      if (typeof endpoint === 'function') {
+        const chosenEndpoint = endpoint({ ...host, channelId: channelIdOf(host) });
+        for (const activity of activities) chosen.set(activity, chosenEndpoint);
+      }
+      const succeed = async () => {
+        if (host.type === 'invoke') await context.sendActivity(emptySuccess(host.name));
+      };
+      const { saved } = await turns.turn({
+        activities,
+        hosts: [context],
+        host: context,
+        to: referenceOf(host),
+        reply: (message) => context.sendActivity(message as string | object),
+        run: next,
+        pass: next,
+        consumed: async (told) => {
+          await succeed();
+          if (told !== undefined) await context.sendActivity(told);
+        },
+        duplicate: succeed,
+      });
+      await within(answerByMs - (sessions.clock.now() - arrivedAt), saved, turns);
+    },
+  };
+}
+
+/** Fits `adapter.use()` of both SDKs. */
+export interface AzureMiddleware {
+  onTurn(context: AzureTurnContext, next: () => Promise<void>): Promise<void>;
+}
+
+/** The `TurnContext` of both SDKs. It is revoked when its turn is over, so nothing of it is kept. */
+export interface AzureTurnContext extends AzureSender {
+  readonly activity: AzureActivity;
+  readonly adapter: object;
+}
+
+/** Which endpoint `azureSessions` serves, and how it sends outside of turns. */
+export interface AzureOptions<Endpoint extends string = string> extends Omit<AdapterOptions<Endpoint>, 'endpoint'> {
+  /**
+   * The endpoint's name, or a function of the activity, for one bot on many channels; undefined from it means "not ours".
+   * Its `channelId` comes without the sub-channel that the Agents SDK adds: `msteams`, never `msteams:COPILOT`.
+   * @default 'azure'
+   */
+  readonly endpoint?: NoInfer<Endpoint> | ((activity: AzureActivity) => NoInfer<Endpoint> | undefined) | undefined;
+  /**
+   * Names of the invokes and events that are the user's own act and move the clock: `task/submit`,
+   * `composeExtension/submitAction`, `message/submitAction`, an event of the bot's own web page.
+   * @default ['adaptiveCard/action']
+   */
+  readonly clicks?: readonly string[] | undefined;
+  /** The bot's app id, for replies in `sessions.run`. @default none, as for a bot without authentication */
+  readonly appId?: string | undefined;
+  /** Sends replies in `sessions.run`. @default the adapter of the latest turn */
+  readonly adapter?: AzureHost | undefined;
+}
+
+const channel = 'azure';
+
+const clickNames: readonly string[] = Object.freeze(['adaptiveCard/action']);
+
+/** Activity types of the Bot Framework protocol ("Bot Framework Activity", Microsoft), and the Agents SDK's. */
+const knownTypes: ReadonlySet<string> = new Set([
+  'message',
+  'messageUpdate',
+  'messageDelete',
+  'messageReaction',
+  'typing',
+  'event',
+  'invoke',
+  'invokeResponse',
+  'conversationUpdate',
+  'installationUpdate',
+  'contactRelationUpdate',
+  'endOfConversation',
+  'handoff',
+  'suggestion',
+  'trace',
+  'deleteUserData',
+  'command',
+  'commandResult',
+]);
+
+/** What both SDKs name the turns a bot begins itself. On the Agents SDK their id is that of the user's last message. */
+const proactiveNames: readonly unknown[] = ['ContinueConversation', 'CreateConversation'];
+
+function isProactive(activity: unknown, type: string): boolean {
+  return type === 'event' && proactiveNames.includes(text(activity, 'name'));
+}
+
+/** Longest name kept of an event or invoke: pages may send any. */
+const longestName = 60;
+
+function originOf(activity: AzureActivity, type: string): Origin {
+  const name = text(activity, 'name')?.slice(0, longestName);
+  return {
+    channel,
+    type: name === undefined ? type.slice(0, longestName) : `${type} ${name}`,
+    account: text(activity, 'recipient', 'id'),
+    conversation: placeOf(activity),
+    user: text(activity, 'from', 'id'),
+    at: timeOf(part(activity, 'timestamp')),
+    locale: text(activity, 'locale'),
+  };
+}
+
+/** Web Chat sends a message again under a new activity id; what the page itself called it stays. */
+function idOf(activity: unknown): string | undefined {
+  return text(activity, 'channelData', 'clientActivityID') ?? text(activity, 'id');
+}
+
+function timeOf(timestamp: unknown): number | undefined {
+  const at = timestamp instanceof Date ? timestamp.getTime() : Date.parse(String(timestamp));
+  return Number.isFinite(at) ? at : undefined;
+}
+
+/** A bot that is removed cannot write; an upgrade removes and adds it under other names. */
+function meansOf(activity: unknown, type: string): 'reachable' | 'unreachable' | undefined {
+  if (type !== 'installationUpdate' && type !== 'contactRelationUpdate') return undefined;
+  const action = text(activity, 'action');
+  if (action === 'add') return 'reachable';
+  return action === 'remove' ? 'unreachable' : undefined;
+}
+
+/** How long a request is held for a turn whose logic has returned, ms: half a second short of what the channels wait. */
+const answerByMs = azure.capabilities.ackWithinMs - 500;
+
+async function within(ms: number, done: Promise<unknown>, turns: Channel): Promise<void> {
+  const over = new AbortController();
+  await Promise.race([done, turns.sleep(Math.max(0, ms), over.signal)]);
+  over.abort();
+}
+
+/** An invoke must be answered, or the host says 501. A card expects a body of its kind, else it shows an error. */
+function emptySuccess(name: string | undefined): object {
+  const body = { statusCode: 200, type: 'application/vnd.microsoft.activity.message', value: '' };
+  return { type: 'invokeResponse', value: name === 'adaptiveCard/action' ? { status: 200, body } : { status: 200 } };
+}

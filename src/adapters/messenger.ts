@@ -1,0 +1,139 @@
+import type { Adapter, AdapterOptions } from '../middleware/adapter.ts';
+import type { Activity } from '../middleware/core/activity.ts';
+import { attach } from '../middleware/attach.ts';
+import type { Sessions } from '../middleware/sessions.ts';
+import type { ExpressSessions } from './support/express.ts';
+import { type GraphOptions, postMessage } from './support/meta-graph.ts';
+import { itemsOf, withoutEvents } from './support/meta-messenger.ts';
+import { type MetaChannel, type MetaEvents, metaEvents, metaRequests, sendTo } from './support/meta-sessions.ts';
+import type { MetaWebhookOptions } from './support/meta-webhook.ts';
+import type { EventHandler, SessionlessHandler } from './support/webhook.ts';
+
+/** A webhook of Messenger Platform or of Instagram messaging, as far as we read it. Every member may be missing, more may be there. */
+export interface MessengerWebhook {
+  /** `page` or `instagram`. */
+  readonly object?: string | undefined;
+  readonly entry?: readonly MessengerEntry[] | undefined;
+}
+
+/** What happened on one page. */
+export interface MessengerEntry {
+  /** The page, or the Instagram account. */
+  readonly id?: string | undefined;
+  readonly messaging?: readonly MessengerEvent[] | undefined;
+  /** Threads that another app owns. */
+  readonly standby?: readonly MessengerEvent[] | undefined;
+  /** Feed events and the app dashboard's tests. */
+  readonly changes?: readonly MessengerEvent[] | undefined;
+}
+
+/** One event: one of its parts says which. */
+export interface MessengerEvent {
+  readonly sender?: { readonly id?: string | undefined } | undefined;
+  readonly recipient?: { readonly id?: string | undefined } | undefined;
+  readonly timestamp?: number | undefined;
+  readonly message?: MessengerMessage | undefined;
+  readonly postback?: { readonly mid?: string; readonly title?: string; readonly payload?: string } | undefined;
+  readonly [more: string]: unknown;
+}
+
+export interface MessengerMessage {
+  readonly mid?: string | undefined;
+  readonly text?: string | undefined;
+  readonly attachments?: readonly { readonly type?: string; readonly [more: string]: unknown }[] | undefined;
+  readonly quick_reply?: { readonly payload?: string } | undefined;
+  readonly is_echo?: boolean | undefined;
+  readonly is_deleted?: boolean | undefined;
+  readonly [more: string]: unknown;
+}
+
+/**
+ * The activities of a webhook, in its order. Pure; a webhook without any event is one unsupported activity.
+ * What a person writes, sends or taps on a thread of ours is input. Everything else is lifecycle: echoes, receipts, reactions, edits,
+ * thread control, and all that happens while another app owns the thread (`standby`).
+ */
+export function parseMessenger(webhook: MessengerWebhook): Activity[] {
+  return itemsOf(webhook).map(({ activity }) => activity);
+}
+
+export const messengerAdapter: Adapter<MessengerWebhook> = {
+  name: 'messenger',
+  parse: parseMessenger,
+  capabilities: {
+    // Graph webhooks are retried for 36 hours; WhatsApp's for 7 days. Eight days cover both.
+    redeliversFor: 8 * 24 * 3_600_000,
+    // Messenger Platform, "Webhooks": 200 within five seconds.
+    ackWithinMs: 5_000,
+    batches: true,
+    // "Standard messaging": 24 hours after the person's last act.
+    replyWindow: 24 * 3_600_000,
+    idempotentSend: false,
+    reservedWords: [],
+  },
+};
+
+/**
+ * Sessions for a Messenger or Instagram bot on raw webhooks. Goes before any body parser, since signatures are made over raw bytes:
+ *
+ * ```ts
+ * app.use('/messenger', messengerSessions(sessions, { appSecret, verifyToken, accessToken }, async (event, turn) => { … }));
+ * ```
+ * It answers the dashboard's verification, refuses wrong signatures with 401, and lets everything else pass with 200.
+ * With a handler: one turn per event; the webhook is answered in time and slow turns go on. The same handler is a web-standard `.fetch`.
+ * Without: middleware before the bot's own handler, or around it by `.wrap(handler)`. The bot finds the webhook in `req.body`, without
+ * consumed commands and duplicates; a request of which nothing is left is answered with 200.
+ *
+ * `turn.reply()` takes text, a message (`{ attachment: … }`) or a whole request body (`{ sender_action: … }`, `{ message, tag }`).
+ * @throws AdjournError `ADJ_CONFIG_INVALID`
+ */
+export function messengerSessions<Data, Endpoint extends string>(
+  sessions: Sessions<Data, Endpoint>,
+  options: MessengerOptions<Endpoint>,
+  handler: EventHandler<MessengerEvent, Data>,
+): MetaEvents;
+export function messengerSessions<Data, Endpoint extends string>(
+  sessions: Sessions<Data, Endpoint>,
+  options: MessengerOptions<Endpoint>,
+): ExpressSessions;
+export function messengerSessions<Data, Endpoint extends string>(
+  sessions: Sessions<Data, Endpoint>,
+  options: MessengerOptions<Endpoint>,
+  handler?: EventHandler<MessengerEvent, Data>,
+) {
+  const meta: MetaChannel<MessengerWebhook, MessengerEvent> = {
+    name: messengerAdapter.name,
+    ackWithinMs: messengerAdapter.capabilities.ackWithinMs,
+    itemsOf,
+    without: withoutEvents,
+    to: ({ account, user }) => ({ account, user }),
+    send: ({ account, user }, message) =>
+      postMessage('messenger', String(account), 'me', bodyFor(String(user), message), options),
+  };
+  const channel = attach(sessions, messengerAdapter, options, sendTo(meta));
+  return handler === undefined
+    ? metaRequests(meta, channel, options)
+    : metaEvents(meta, channel, options, handler, options.sessionless);
+}
+
+/** `accessToken` belongs to the page: `me` in the path is then the page, or the Instagram account linked to it. */
+export interface MessengerOptions<Endpoint extends string = string>
+  extends AdapterOptions<Endpoint>,
+    MetaWebhookOptions,
+    GraphOptions {
+  /**
+   * With a handler only: gets the events that belong to no session (receipts, echoes, standby, unknown shapes …), untouched.
+   * @default they are ignored
+   */
+  readonly sessionless?: SessionlessHandler<MessengerEvent> | undefined;
+}
+
+/** A request body of the Send API. `RESPONSE`: inside the 24-hour window. */
+function bodyFor(user: string, message: unknown): object {
+  const recipient = { id: user };
+  if (typeof message !== 'object' || message === null)
+    return { recipient, messaging_type: 'RESPONSE', message: { text: String(message) } };
+  if ('sender_action' in message) return { recipient, ...message };
+  return 'message' in message
+    ? { recipient, messaging_type: 'RESPONSE', ...message }
+    : { recipient, messaging_type: 'RESPONSE', message };
+}

@@ -1,0 +1,82 @@
+import type { Clock } from '../../middleware/clock.ts';
+import { AdjournError } from '../../middleware/errors.ts';
+
+/** What we call of `MessagingApiClient` or `LineBotClient` of `@line/bot-sdk`. */
+export interface LineClient {
+  replyMessage(request: { replyToken: string; messages: LineMessage[] }): Promise<unknown>;
+  pushMessage(request: { to: string; messages: LineMessage[] }): Promise<unknown>;
+}
+
+/** Any of LINE's message objects. */
+export interface LineMessage {
+  type: string;
+}
+
+/**
+ * A reply token is good for about a minute after its webhook came in, and once (LINE: "Send reply message");
+ * milliseconds, with a margin for the way there.
+ */
+const tokenLifeMs = 50_000;
+
+/**
+ * Sends to where an event came from: by its reply token, which costs nothing, as long as that can work; by push, which counts towards
+ * the monthly quota, after that.
+ */
+export interface LineSender {
+  /** Remembers when an event with a reply token came in. */
+  received(event: { readonly replyToken?: unknown } | null | undefined): void;
+  /** @param message text, one message object, or up to five of either */
+  reply(event: object, to: string | undefined, message: unknown): Promise<unknown>;
+  push(to: string | undefined, message: unknown): Promise<unknown>;
+}
+
+/** @throws AdjournError `ADJ_SEND_FAILED` from its methods; the client's error is its `cause`. */
+export function lineSender(client: LineClient, clock: Clock): LineSender {
+  const tokens = new WeakMap<object, { readonly replyToken: string; readonly staleAt: number }>();
+
+  /** An event's token, for the one time it can be used. */
+  const takeToken = (event: object): string | undefined => {
+    const token = tokens.get(event);
+    tokens.delete(event);
+    return token !== undefined && clock.now() < token.staleAt ? token.replyToken : undefined;
+  };
+
+  const push: LineSender['push'] = async (to, message) => {
+    if (to === undefined) throw new AdjournError('ADJ_SEND_FAILED', 'There is nobody to send to.', { where: 'line' });
+    return client.pushMessage({ to, messages: messagesOf(message) }).catch(refused);
+  };
+
+  return {
+    received(event) {
+      const replyToken = event?.replyToken;
+      if (event && typeof replyToken === 'string') tokens.set(event, { replyToken, staleAt: clock.now() + tokenLifeMs });
+    },
+    async reply(event, to, message) {
+      const replyToken = takeToken(event);
+      if (replyToken === undefined) return push(to, message);
+      try {
+        return await client.replyMessage({ replyToken, messages: messagesOf(message) });
+      } catch (error) {
+        // The bot has used the token itself, or LINE takes it for too old: nothing was sent. After anything else it may have been.
+        return isSpentToken(error) ? push(to, message) : refused(error);
+      }
+    },
+    push,
+  };
+}
+
+function messagesOf(message: unknown): LineMessage[] {
+  return [message].flat().map((one) => (typeof one === 'string' ? { type: 'text', text: one } : (one as LineMessage)));
+}
+
+/** LINE has no code for it, only these words. */
+function isSpentToken(error: unknown): boolean {
+  const { status, body } = error as { status?: unknown; body?: unknown };
+  return status === 400 && String(body).includes('Invalid reply token');
+}
+
+function refused(cause: unknown): never {
+  const status: unknown = (cause as { status?: unknown }).status;
+  const what = typeof status === 'number' ? `LINE answered with status ${status}.` : 'LINE did not answer.';
+  throw new AdjournError('ADJ_SEND_FAILED', what, { where: 'line', cause });
+}

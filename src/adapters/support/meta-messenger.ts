@@ -1,0 +1,127 @@
+import type { Activity, Origin } from '../../middleware/core/activity.ts';
+import type { MessengerEntry, MessengerEvent, MessengerMessage, MessengerWebhook } from '../messenger.ts';
+import { listOf, textOf, timeOf } from './meta-values.ts';
+import type { Item } from './webhook.ts';
+
+/** The parts of events that are no act of the user's. Source: Meta's "Webhook events" reference, Messenger Platform and Instagram. */
+const lifecycles = [
+  'message_edit',
+  'reaction',
+  'read',
+  'delivery',
+  'referral',
+  'optin',
+  'account_linking',
+  'messaging_customer_information',
+  'messaging_feedback',
+  'response_feedback',
+  'pass_thread_control',
+  'take_thread_control',
+  'request_thread_control',
+  'app_roles',
+  'policy_enforcement',
+  'policy-enforcement',
+  'game_play',
+  'calls',
+  'call',
+] as const;
+
+/** Every event of a webhook beside its activity, in order; one unsupported activity where there is none. */
+export function itemsOf(webhook: MessengerWebhook | undefined): Item<MessengerEvent>[] {
+  const items = listOf(webhook?.entry).flatMap((entry) => {
+    // The app dashboard's "Test" button names page 0.
+    const test =
+      entry.id === '0' ? unsupported('test', 'a test of the app dashboard', originOf({}, entry, undefined)) : undefined;
+    return [
+      ...listOf(entry.messaging).map((event) => ({ activity: test ?? activityOf(event, entry), event })),
+      ...listOf(entry.standby).map((event) => ({ activity: lifecycle('standby', originOf(event, entry, event.sender)), event })),
+      ...listOf(entry.changes).map((event) => ({ activity: test ?? change(event, entry), event })),
+    ];
+  });
+  if (items.length > 0) return items;
+  return [
+    {
+      activity: unsupported('unknown', 'no event in it', { channel: 'messenger', type: 'unknown' }),
+      event: (webhook ?? {}) as MessengerEvent,
+    },
+  ];
+}
+
+/** The webhook without some of its events, and without what is empty then. */
+export function withoutEvents(webhook: MessengerWebhook, gone: ReadonlySet<unknown>): MessengerWebhook {
+  const entryLeft = (entry: MessengerEntry): MessengerEntry | undefined => {
+    const { messaging, ...rest } = entry;
+    if (listOf(messaging).length === 0) return entry;
+    const kept = listOf(messaging).filter((event) => !gone.has(event));
+    if (kept.length > 0) return { ...rest, messaging: kept };
+    return listOf(rest.standby).length + listOf(rest.changes).length > 0 ? rest : undefined;
+  };
+  return { ...webhook, entry: listOf(webhook.entry).flatMap((entry) => entryLeft(entry) ?? []) };
+}
+
+function activityOf(event: MessengerEvent, entry: MessengerEntry): Activity {
+  const { message, postback } = event;
+  const origin = originOf(event, entry, event.sender);
+  if (message?.is_echo === true || (origin.user !== undefined && origin.user === origin.account)) {
+    return lifecycle('echo', originOf(event, entry, event.recipient));
+  }
+  if (message !== undefined && message !== null) return messageOf(message, origin);
+  if (postback !== undefined && postback !== null) {
+    if (origin.user === undefined) return unsupported('postback', 'no sender', origin);
+    const payload = textOf(postback.payload);
+    const id = textOf(postback.mid) ?? (origin.at === undefined ? undefined : `postback:${origin.at}:${payload ?? ''}`);
+    return {
+      ...origin,
+      kind: 'postback',
+      type: 'postback',
+      ...(id === undefined ? {} : { id }),
+      ...(payload === undefined ? {} : { payload }),
+    };
+  }
+  const part = lifecycles.find((name) => Object.hasOwn(event, name));
+  return part === undefined ? unsupported('unknown', 'an event of no known kind', origin) : lifecycle(part, origin);
+}
+
+/**
+ * A quick reply is a message whose text is the title the user saw: commands are matched against that, as if it had been typed,
+ * never against the payload behind it.
+ */
+function messageOf(message: MessengerMessage, origin: Origin): Activity {
+  if (message.is_deleted === true) return lifecycle('message_deleted', origin);
+  const id = textOf(message.mid);
+  const text = textOf(message.text);
+  const attached = listOf(message.attachments).length > 0;
+  if (origin.user === undefined) return unsupported('message', 'no sender', origin);
+  if (id === undefined) return unsupported('message', 'no message id', origin);
+  if (text === undefined && !attached && message['is_unsupported'] !== true) return unsupported('message', 'no content', origin);
+  const type = message.quick_reply ? 'quick_reply' : 'message';
+  return { ...origin, kind: 'message', type, id, addressed: true, ...(text === undefined || attached ? {} : { text }) };
+}
+
+function originOf(event: MessengerEvent, entry: MessengerEntry, person: MessengerEvent['sender']): Origin {
+  const account = textOf(entry.id);
+  const user = textOf(person?.id);
+  return {
+    channel: 'messenger',
+    type: 'unknown',
+    ...(account === undefined ? {} : { account }),
+    ...(user === undefined ? {} : { user, conversation: { id: user, kind: 'direct' as const } }),
+    ...timeOf(event.timestamp),
+  };
+}
+
+function change(event: MessengerEvent, entry: MessengerEntry): Activity {
+  return unsupported(
+    textOf(event['field']) ?? 'change',
+    'a change of the page, not a message to it',
+    originOf({}, entry, undefined),
+  );
+}
+
+function lifecycle(type: string, origin: Origin): Activity {
+  return { ...origin, kind: 'lifecycle', type };
+}
+
+function unsupported(type: string, reason: string, origin: Origin): Activity {
+  return { ...origin, kind: 'unsupported', type, reason };
+}

@@ -1,0 +1,169 @@
+import type { Activity, Origin } from '../../middleware/core/activity.ts';
+import type {
+  WhatsAppChange,
+  WhatsAppContact,
+  WhatsAppEntry,
+  WhatsAppEvent,
+  WhatsAppMessage,
+  WhatsAppStatus,
+  WhatsAppValue,
+  WhatsAppWebhook,
+} from '../whatsapp.ts';
+import { personOf, type WhatsAppPerson } from './meta-person.ts';
+import { has, listOf, textOf, timeOf } from './meta-values.ts';
+import type { Item } from './webhook.ts';
+
+/** Message types that carry content of the user's own under their own name. */
+const contents = ['image', 'video', 'audio', 'document', 'sticker', 'location', 'contacts', 'order'];
+
+/** Message types that are no act in the conversation: a reaction, a change of an older message, news about the person, an opened chat. */
+const lifecycles = ['reaction', 'edit', 'revoke', 'system', 'request_welcome'];
+
+/** Types under which Meta reports that the user did something it cannot show (error 131051), such as a poll. */
+const unshown = ['unsupported', 'unknown'];
+
+/** Every event of a webhook beside its activity, in order; one unsupported activity where there is none. */
+export function itemsOf(webhook: WhatsAppWebhook | undefined): Item<WhatsAppEvent>[] {
+  const items = listOf(webhook?.entry).flatMap((entry) => listOf(entry.changes).flatMap((change) => changeOf(change, entry)));
+  if (items.length > 0) return items;
+  const activity = unsupported('unknown', 'no change in it', { channel: 'whatsapp', type: 'unknown' });
+  return [{ activity, event: { field: 'unknown', value: (webhook ?? {}) as WhatsAppValue } }];
+}
+
+/** The webhook without some of its messages, and without what is empty then. */
+export function withoutMessages(webhook: WhatsAppWebhook, gone: ReadonlySet<unknown>): WhatsAppWebhook {
+  const changeLeft = (change: WhatsAppChange): WhatsAppChange | undefined => {
+    const { messages, ...value } = change.value ?? {};
+    if (listOf(messages).length === 0) return change;
+    const kept = listOf(messages).filter((message) => !gone.has(message));
+    if (kept.length > 0) return { ...change, value: { ...value, messages: kept } };
+    return listOf(value.statuses).length > 0 ? { ...change, value } : undefined;
+  };
+  const entryLeft = (entry: WhatsAppEntry): WhatsAppEntry | undefined => {
+    const changes = listOf(entry.changes).flatMap((change) => changeLeft(change) ?? []);
+    return changes.length > 0 ? { ...entry, changes } : undefined;
+  };
+  return { ...webhook, entry: listOf(webhook.entry).flatMap((entry) => entryLeft(entry) ?? []) };
+}
+
+function changeOf(change: WhatsAppChange, entry: WhatsAppEntry): Item<WhatsAppEvent>[] {
+  const field = textOf(change.field) ?? 'unknown';
+  const value = change.value ?? {};
+  const account = textOf(value.metadata?.phone_number_id);
+  const origin: Origin = { channel: 'whatsapp', type: field, ...(account === undefined ? {} : { account }) };
+  const alone = (activity: Activity) => [{ activity, event: { field, value } }];
+  // The app dashboard's "Test" button names business account 0 and always the same number.
+  if (entry.id === '0' || account === '123456123') return alone(unsupported('test', 'a test of the app dashboard', origin));
+  if (field === 'unknown') return alone(unsupported(field, 'a change without a field', origin));
+  if (field !== 'messages') return alone({ ...origin, ...personIn(field, value), kind: 'lifecycle' });
+
+  const contacts = listOf(value.contacts);
+  const items = [
+    ...listOf(value.messages).map((message) => {
+      const contact = contactOf(message, contacts);
+      const activity = messageOf(message, contact, origin);
+      return { activity, event: { field, value, message, ...(contact === undefined ? {} : { contact }) } };
+    }),
+    ...listOf(value.statuses).map((status) => ({ activity: statusOf(status, origin), event: { field, value, status } })),
+  ];
+  if (items.length > 0) return items;
+  // Neither names a user.
+  const other = ['errors', 'user_actions'].find((name) => has(value, name));
+  return alone(other === undefined ? unsupported(field, 'a change with nothing known in it', origin) : { ...origin, kind: 'lifecycle', type: other });
+}
+
+/** The rotation of a business-scoped id names the old one beside the new one. */
+function personIn(field: string, value: WhatsAppValue): WhatsAppPerson {
+  if (field !== 'user_id_update') return {};
+  const [update] = listOf(value['user_id_update'] as readonly { user_id?: { current?: unknown; previous?: unknown } }[]);
+  const { current, previous } = update?.user_id ?? {};
+  return renamed(personOf(current), textOf(previous));
+}
+
+function messageOf(message: WhatsAppMessage, contact: WhatsAppContact | undefined, at: Origin): Activity {
+  const type = textOf(message.type) ?? 'untyped';
+  const person = personOf(message.from_user_id, contact?.user_id, message.from, contact?.wa_id);
+  const group = textOf(message.group_id);
+  const conversation = group === undefined ? person.user : group;
+  const origin: Origin = {
+    ...at,
+    type,
+    ...person,
+    ...(conversation === undefined
+      ? {}
+      : { conversation: { id: conversation, kind: group === undefined ? ('direct' as const) : ('shared' as const) } }),
+    ...timeOf(message.timestamp),
+  };
+  if (type === 'system') return { ...origin, ...changed(message, origin), kind: 'lifecycle' };
+  if (lifecycles.includes(type)) return { ...origin, kind: 'lifecycle' };
+  const id = textOf(message.id);
+  if (person.user === undefined) return unsupported(type, 'no sender', origin);
+  if (id === undefined) return unsupported(type, 'no message id', origin);
+  return inputOf(message, { ...origin, id }, group === undefined);
+}
+
+/** What the user did. A business never learns whether it was spoken to in a group, so commands are read in direct conversations only. */
+function inputOf(message: WhatsAppMessage, origin: Origin, addressed: boolean): Activity {
+  const { type } = origin;
+  const said = (text?: string): Activity => ({ ...origin, kind: 'message', addressed, ...(text === undefined ? {} : { text }) });
+  const tapped = (payload: string | undefined): Activity => ({
+    ...origin,
+    kind: 'postback',
+    ...(payload === undefined ? {} : { payload }),
+  });
+  if (type === 'text') {
+    const body = textOf(message.text?.body);
+    return body === undefined ? unsupported(type, 'no text', origin) : said(body);
+  }
+  if (type === 'button')
+    return has(message, type)
+      ? tapped(textOf(message.button?.payload) ?? textOf(message.button?.text))
+      : unsupported(type, 'no button', origin);
+  if (type === 'interactive') {
+    const { interactive } = message;
+    const reply = interactive?.button_reply ?? interactive?.list_reply;
+    if (reply) return tapped(textOf(reply.id));
+    const answer = interactive?.['call_permission_reply'] as { response_source?: unknown } | undefined;
+    return answer?.response_source === 'automatic' ? { ...origin, kind: 'lifecycle', type: 'call_permission_reply' } : said();
+  }
+  if (unshown.includes(type) || (contents.includes(type) && has(message, type))) return said();
+  return unsupported(type, 'a message of no known type', origin);
+}
+
+function statusOf(status: WhatsAppStatus, at: Origin): Activity {
+  const person = personOf(status.recipient_user_id, status.recipient_id);
+  const { user } = person;
+  return {
+    ...at,
+    ...person,
+    kind: 'lifecycle',
+    type: textOf(status.status) ?? 'status',
+    ...(user === undefined ? {} : { conversation: { id: user, kind: 'direct' } }),
+    ...timeOf(status.timestamp),
+  };
+}
+
+/** A changed number or id: the new one is the user, the old one the alias. */
+function changed({ system }: WhatsAppMessage, origin: Origin): WhatsAppPerson & Pick<Origin, 'conversation' | 'type'> {
+  const type = textOf(system?.type) ?? 'system';
+  const now = personOf(system?.user_id, system?.wa_id);
+  if (now.user === undefined) return { type };
+  const before = textOf(system?.['previous_user_id']) ?? origin.user;
+  return { ...renamed(now, before), type, conversation: { id: now.user, kind: 'direct' } };
+}
+
+function renamed({ user }: WhatsAppPerson, before: string | undefined): WhatsAppPerson {
+  if (user === undefined) return {};
+  return before === undefined || before === user ? { user } : { user, alias: before };
+}
+
+/** The contact a message is from. One value may carry messages of several people; only a matching contact may name the sender. */
+function contactOf(message: WhatsAppMessage, contacts: readonly WhatsAppContact[]): WhatsAppContact | undefined {
+  const ids = [message.from, message.from_user_id].map(textOf).filter((id) => id !== undefined);
+  if (ids.length === 0) return contacts.length === 1 ? contacts[0] : undefined;
+  return contacts.find(({ wa_id, user_id }) => [wa_id, user_id].some((id) => id !== undefined && ids.includes(id)));
+}
+
+function unsupported(type: string, reason: string, origin: Origin): Activity {
+  return { ...origin, kind: 'unsupported', type, reason };
+}

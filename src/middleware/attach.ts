@@ -1,0 +1,129 @@
+import type { Adapter, AdapterOptions, Channel, Delivery, Outcome, Send } from './adapter.ts';
+import { type Activity, keyOf } from './core/activity.ts';
+import type { Engine } from './engine.ts';
+import { hasTurn, reasonWithout } from './intake.ts';
+import { newJob, type Place } from './job.ts';
+import type { Sessions } from './sessions.ts';
+import type { Turn } from './turn.ts';
+
+/**
+ * Where `createSessions` leaves the engine for the adapters. A registered symbol: the ESM and the CommonJS copy of this
+ * package find each other's.
+ */
+export const engineKey = Symbol.for('adjourn.engine');
+
+/** Acknowledgements leave this long before the vendor gives up, ms. */
+const marginMs = 500;
+
+/**
+ * Mounts an adapter on sessions: for adapters, not for bots.
+ * @param send sends to a stored address outside any request
+ * @throws AdjournError `ADJ_CONFIG_INVALID`, `ADJ_NO_ENDPOINT`
+ */
+export function attach<Request, Data, Endpoint extends string>(
+  sessions: Sessions<Data, Endpoint>,
+  adapter: Adapter<Request>,
+  options: AdapterOptions,
+  send?: Send,
+): Channel {
+  const engine = engineOf(sessions);
+  const { name, capabilities } = adapter;
+  const route = engine.settings.mount(adapter, options);
+  if (send) engine.senders.set(senderKey(name, typeof options.endpoint === 'function' ? undefined : options.endpoint), send);
+
+  /** Where an activity's turn happens; undefined where it has none. */
+  const placeOf = (activity: Activity): Omit<Place, 'arrivedAt' | 'waitMs'> | undefined => {
+    const endpoint = route(activity);
+    if (endpoint === undefined || !hasTurn(activity)) return undefined;
+    const policy = engine.settings.policy(name, endpoint);
+    const key = keyOf(activity, endpoint, policy.scope);
+    return key === undefined ? undefined : { channel: name, endpoint, key, policy };
+  };
+
+  const turn = async (delivery: Delivery): Promise<Outcome> => {
+    const [about] = delivery.activities;
+    const place = about && placeOf(about);
+    if (about === undefined || place === undefined) {
+      if (about) engine.hosts.explain(delivery.hosts, reasonWithout(about, route(about)));
+      await delivery.pass();
+      return passed;
+    }
+    const current = engine.current();
+    if (current?.turn.key === place.key && current.draft.state !== 'ended') {
+      // The host calls its middleware again inside the turn: waiting for our own lease would never end.
+      engine.hosts.bind(delivery.hosts, current.turn);
+      const work = delivery.run(current.turn);
+      current.turn.waitUntil(work.catch(() => {}));
+      await work;
+      return { verdict: 'run', saved: Promise.resolve(true) };
+    }
+    const waitMs = delivery.waitMs ?? capabilities.ackWithinMs - marginMs;
+    return engine.take(newJob(delivery, about, { ...place, waitMs, arrivedAt: engine.clock.now() }));
+  };
+
+  const batch: Channel['batch'] = async (deliveries, run) => {
+    const keyed = deliveries.map((delivery) => ({ delivery, key: keyIn(placeOf, delivery) }));
+    // All processes take several leases in the same order, so that no two wait for each other.
+    const ordered = keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ delivery }) => delivery);
+    const turns: Turn[] = [];
+    const outcomes: Outcome[] = [];
+    let left = false;
+    const next = async (index: number): Promise<void> => {
+      const delivery = ordered[index];
+      if (delivery === undefined) {
+        if (left) await run(turns);
+        return;
+      }
+      let entered = false;
+      const enter = async (one?: Turn) => {
+        entered = true;
+        left = true;
+        if (one) turns.push(one);
+        await next(index + 1);
+      };
+      outcomes.push(await turn({ ...delivery, run: enter, pass: enter }));
+      if (!entered) await next(index + 1);
+    };
+    await next(0);
+    const verdicts = new Set(outcomes.map(({ verdict }) => verdict));
+    const verdict = (['run', 'pass', 'consume', 'drop'] as const).find((one) => verdicts.has(one)) ?? 'pass';
+    return { verdict, saved: Promise.all(outcomes.map(({ saved }) => saved)).then((all) => all.every(Boolean)) };
+  };
+
+  return {
+    turn,
+    batch,
+    group(items) {
+      const groups = new Map<unknown, (typeof items)[number][]>();
+      for (const one of items) {
+        const key: unknown = placeOf(one.activity)?.key ?? one;
+        groups.set(key, [...(groups.get(key) ?? []), one]);
+      }
+      return [...groups.values()];
+    },
+    sleep: (ms, signal) => engine.clock.sleep(ms, signal),
+    report: (error, activity) =>
+      engine.report(error, {
+        channel: name,
+        endpoint: (activity && route(activity)) ?? name,
+        key: activity && placeOf(activity)?.key,
+        user: activity?.user,
+      }),
+  };
+}
+
+/** Names the sender of an endpoint; without one, the sender of all endpoints of a channel. */
+export function senderKey(channel: string, endpoint: string | undefined): string {
+  return endpoint === undefined ? channel : `${channel}/${endpoint}`;
+}
+
+const passed: Outcome = { verdict: 'pass', saved: Promise.resolve(true) };
+
+function keyIn(placeOf: (activity: Activity) => { readonly key: string } | undefined, delivery: Delivery): string {
+  const [first] = delivery.activities;
+  return (first && placeOf(first)?.key) ?? '';
+}
+
+function engineOf<Data, Endpoint extends string>(sessions: Sessions<Data, Endpoint>): Engine {
+  return (sessions as unknown as Record<typeof engineKey, Engine>)[engineKey];
+}

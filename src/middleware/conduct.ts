@@ -1,0 +1,117 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Clock } from './clock.ts';
+import type { Activity } from './core/activity.ts';
+import type { ConversationRecord } from './core/conversation.ts';
+import { AdjournError } from './errors.ts';
+import type { Hosts } from './hosts.ts';
+import type { Job } from './job.ts';
+import { probe } from './probe.ts';
+import { type Running, startTurn } from './running.ts';
+import { type Draft, degradedPrefix } from './session-view.ts';
+import type { Turn } from './turn.ts';
+
+/** What a handler is started with. */
+export interface Task<T> {
+  readonly job: Job;
+  readonly record: ConversationRecord;
+  readonly state: 'open' | 'shared';
+  readonly activities: readonly Activity[];
+  readonly counts: boolean;
+  readonly lateBy: number;
+  readonly work: (turn: Turn) => Promise<T>;
+  /** Called once, when the handler and everything given to `waitUntil` have settled; its answer is `saved`. */
+  readonly settle: (running: Running, failed: boolean) => Promise<boolean>;
+}
+
+export interface Conducted<T> {
+  readonly value: T;
+  readonly saved: Promise<boolean>;
+}
+
+/** Runs handlers from their start to their end. */
+export interface Conductor {
+  /** The turn this code runs in. */
+  current(): Running | undefined;
+  /**
+   * Resolves when the handler has returned and, unless it gave something to `waitUntil`, `settle` has.
+   * Rejects with what the handler threw, after `settle`.
+   * @param started told before the handler's first `await`
+   */
+  conduct<T>(task: Task<T>, started?: (running: Running) => void): Promise<Conducted<T>>;
+}
+
+export function conductor(clock: Clock, hosts: Hosts, report: (error: unknown, job: Job) => void): Conductor {
+  const running = new AsyncLocalStorage<Running>();
+
+  /** Never resolves; rejects when the turn has taken too long. */
+  const timeout = async (job: Job, one: Running, done: AbortSignal): Promise<never> => {
+    const { turnTimeoutMs } = job.policy;
+    if (turnTimeoutMs > 0) await clock.sleep(turnTimeoutMs, done);
+    if (turnTimeoutMs === 0 || done.aborted) return new Promise(() => {});
+    const error = new AdjournError('ADJ_TURN_TIMEOUT', 'The handler did not return in time; its changes are dropped.', {
+      where: job.key,
+      hint: 'Stop on turn.signal, or raise turnTimeout.',
+    });
+    one.abort(error);
+    throw error;
+  };
+
+  return {
+    current: () => running.getStore(),
+    async conduct(task, started) {
+      const { job } = task;
+      const { running: one, returned } = startTurn(
+        partsOf(task),
+        draftOf(task, clock),
+        (turn, handler) => {
+          hosts.bind(job.delivery.hosts, turn.turn);
+          probe('running', job);
+          started?.(turn);
+          return running.run(turn, handler);
+        },
+        task.work,
+      );
+      const done = new AbortController();
+      const end = async (failed: boolean) => {
+        done.abort();
+        try {
+          return await task.settle(one, failed);
+        } finally {
+          probe('ended', job);
+        }
+      };
+      const late = timeout(job, one, done.signal);
+      const [result] = await Promise.allSettled([Promise.race([returned, late])]);
+      if (result.status === 'rejected') {
+        await end(true);
+        throw result.reason;
+      }
+      const over = Promise.race([one.over(), late]).then(
+        () => false,
+        (error) => {
+          report(error, job);
+          return true;
+        },
+      );
+      if (one.pending()) return { value: result.value, saved: over.then(end) };
+      return { value: result.value, saved: Promise.resolve(await end(await over)) };
+    },
+  };
+}
+
+function partsOf<T>({ job, activities, lateBy, record }: Task<T>) {
+  return {
+    activities,
+    activity: activities.at(-1) ?? job.about,
+    channel: job.channel,
+    endpoint: job.endpoint,
+    host: job.delivery.host,
+    degraded: record.session?.id.startsWith(degradedPrefix) ?? false,
+    lateBy,
+    reply: job.delivery.reply,
+  };
+}
+
+function draftOf<T>({ job, record, counts, state }: Task<T>, clock: Clock): Draft {
+  return { record, policy: job.policy, key: job.key, counts, now: () => clock.now(), state, closing: undefined };
+}

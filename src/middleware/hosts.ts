@@ -1,0 +1,56 @@
+import { AdjournError } from './errors.ts';
+import type { Turn } from './turn.ts';
+
+/** Remembers which turn belongs to which host object (Bolt's context, `TurnContext`, a request, one event of a batch). */
+export interface Hosts {
+  bind(hosts: readonly object[], turn: Turn): void;
+  /** Notes why these host objects have no session. */
+  explain(hosts: readonly object[], reason: string): void;
+  find(host: object): Turn | undefined;
+  /** @throws AdjournError `ADJ_NO_SESSION` with the reason, `ADJ_SEVERAL_CONVERSATIONS` */
+  get(host: object): Turn;
+}
+
+interface Entry {
+  /** The latest turn of each conversation. */
+  readonly turns: Map<string, Turn>;
+  reason: string;
+}
+
+export function hostRegistry(): Hosts {
+  const entries = new WeakMap<object, Entry>();
+  const entryOf = (host: object): Entry => {
+    const entry = entries.get(host) ?? { turns: new Map<string, Turn>(), reason: '' };
+    entries.set(host, entry);
+    return entry;
+  };
+  const several = (entry: Entry) =>
+    new AdjournError('ADJ_SEVERAL_CONVERSATIONS', `This request holds events of ${entry.turns.size} conversations.`, {
+      hint: 'Ask with one event of it, or use an event handler.',
+    });
+  const find = (host: object): Turn | undefined => {
+    const entry = entries.get(host);
+    if (entry === undefined) return undefined;
+    if (entry.turns.size > 1) throw several(entry);
+    return entry.turns.values().next().value;
+  };
+  return {
+    bind(hosts, turn) {
+      for (const host of hosts) entryOf(host).turns.set(turn.key, turn);
+    },
+    explain(hosts, reason) {
+      for (const host of hosts) entryOf(host).reason = reason;
+    },
+    find,
+    get(host) {
+      const turn = find(host);
+      if (turn !== undefined) return turn;
+      const reason = entries.get(host)?.reason;
+      throw new AdjournError('ADJ_NO_SESSION', reason || 'It never passed an adjourn middleware.', {
+        hint: reason
+          ? 'Use sessions.turn(host), which answers undefined here.'
+          : 'Mount the middleware before the code that asks.',
+      });
+    },
+  };
+}

@@ -1,0 +1,113 @@
+import { hash, randomUUID } from 'node:crypto';
+import { type Activity, isInput } from './core/activity.ts';
+import { commandOf } from './core/commands.ts';
+import { type Address, type ConversationRecord, newRecord } from './core/conversation.ts';
+import type { SessionEvent } from './core/effect.ts';
+import type { Policy } from './core/policy.ts';
+import { type Seen, withSeen } from './core/seen.ts';
+import { type Fresh, transition } from './core/transition.ts';
+
+/** An activity with the fingerprints it is remembered by. */
+export interface Item {
+  readonly activity: Activity;
+  readonly id: string | undefined;
+  readonly post: string | undefined;
+}
+
+/** What the core decided about a delivery: one decision per activity, folded into one record. */
+export interface Intake {
+  readonly record: ConversationRecord;
+  readonly events: readonly SessionEvent[];
+  /** What is left for the bot. */
+  readonly deliver: readonly Activity[];
+  /** Commands that were taken, in order. */
+  readonly consumed: readonly Activity[];
+  /** Handled before. */
+  readonly dropped: readonly Activity[];
+  readonly counts: boolean;
+  readonly lateBy: number;
+  /** The window with the commands in it, but not what is left for the bot: what a failed turn keeps. */
+  readonly seenWithoutDelivered: Seen;
+}
+
+/** 66 bits of a digest: enough to tell the ids of one conversation apart, small enough to keep a thousand. */
+const fingerprintLength = 11;
+
+export function item(activity: Activity): Item {
+  return { activity, id: fingerprint(activity.id), post: fingerprint(activity.post, 'post:') };
+}
+
+/** Runs the core over a delivery's activities: commands first, otherwise in order of arrival. */
+export function intake(
+  before: ConversationRecord | null,
+  items: readonly Item[],
+  context: {
+    readonly arrivedAt: number;
+    readonly now: number;
+    readonly policy: Policy;
+    readonly address: Address;
+    readonly fresh: () => Fresh;
+  },
+): Intake {
+  const { policy, now, arrivedAt, address } = context;
+  const isCommand = (one: Item) => commandOf(one.activity, policy.commands) !== undefined;
+  const ordered = items.length === 1 ? items : [...items.filter(isCommand), ...items.filter((one) => !isCommand(one))];
+  let record = before;
+  let seenWithoutDelivered = (before ?? newRecord()).seen;
+  const events: SessionEvent[] = [];
+  const deliver: Activity[] = [];
+  const consumed: Activity[] = [];
+  const dropped: Activity[] = [];
+  let counts = false;
+  let lateBy = 0;
+  for (const { activity, id, post } of ordered) {
+    const step = transition(
+      record,
+      { type: 'arrived', activity, id, post, arrivedAt, address, fresh: context.fresh() },
+      policy,
+      now,
+    );
+    record = step.record;
+    events.push(...step.events);
+    if (step.verdict.do === 'run') {
+      deliver.push(activity);
+      counts ||= step.verdict.counts;
+      lateBy = Math.max(lateBy, step.verdict.lateBy);
+    } else if (step.verdict.do === 'consume') {
+      consumed.push(activity);
+      for (const mark of [id, post]) {
+        if (mark !== undefined) seenWithoutDelivered = withSeen(seenWithoutDelivered, mark, arrivedAt, policy.redeliversForMs);
+      }
+    } else if (step.verdict.do === 'drop') dropped.push(activity);
+  }
+  return { record: record ?? newRecord(), events, deliver, consumed, dropped, counts, lateBy, seenWithoutDelivered };
+}
+
+/** What a session would be born with; made only if one is. */
+export function freshSession(initial: () => unknown): Fresh {
+  return {
+    get id() {
+      return randomUUID();
+    },
+    get data() {
+      return initial();
+    },
+  };
+}
+
+/** Whether an activity can have a turn of its own. */
+export function hasTurn(activity: Activity): boolean {
+  return isInput(activity) || (activity.kind === 'lifecycle' && activity.means === 'proactive');
+}
+
+/** Why an activity has no session, for `ADJ_NO_SESSION`. */
+export function reasonWithout(activity: Activity, endpoint: string | undefined): string {
+  if (endpoint === undefined) return `This ${activity.type} belongs to no endpoint of ours.`;
+  if (activity.kind === 'unsupported') return `Not a known shape: ${activity.reason}.`;
+  if (activity.kind === 'lifecycle') return `A ${activity.type} is no activity of the user.`;
+  return `This ${activity.type} names neither a conversation nor a user.`;
+}
+
+function fingerprint(id: string | undefined, prefix = ''): string | undefined {
+  return id === undefined ? undefined : hash('sha256', prefix + id, 'base64url').slice(0, fingerprintLength);
+}

@@ -1,0 +1,102 @@
+import type { Clock } from './clock.ts';
+import { type ConversationRecord, isEmpty, recordVersion } from './core/conversation.ts';
+import { wakeAt } from './core/transition.ts';
+import { AdjournError, isAdjournError } from './errors.ts';
+import type { Job } from './job.ts';
+import type { Slot } from './mailbox.ts';
+import { probe } from './probe.ts';
+import type { Lease, Store, StoredRecord } from './store.ts';
+
+/** A conversation's record, under its lease. */
+export interface Held {
+  readonly lease: Lease;
+  readonly record: ConversationRecord | null;
+}
+
+/** The store as turns use it: decoded records, and waiting that ends with the vendor's patience. */
+export interface Records {
+  /**
+   * Takes the conversation's lease once everybody ahead in this process has left.
+   * Undefined when the job's patience ends first; the slot stays taken either way.
+   * @throws AdjournError `STORE_UNAVAILABLE`, `ADJ_RECORD_INVALID`
+   */
+  begin(job: Job, slot: Slot): Promise<Held | undefined>;
+  /** What was saved last, without a lease. */
+  peek(job: Job): Promise<ConversationRecord | null>;
+  /** Saves and releases. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`; the lease is given up in any case. */
+  commit(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
+  /** Gives the lease up; if that fails too, it lapses by itself. */
+  release(lease: Lease): Promise<void>;
+}
+
+export function records(store: Store, clock: Clock, leaseMs: number): Records {
+  const release: Records['release'] = (lease) => store.release(lease).catch(() => {});
+  return {
+    async begin(job, slot) {
+      const settled = new AbortController();
+      const late = new AbortController();
+      const patience = clock.sleep(job.waitMs, settled.signal).then(() => {
+        if (!settled.signal.aborted) late.abort();
+      });
+      try {
+        if (slot.ready !== undefined) {
+          probe('waiting', job);
+          await Promise.race([slot.ready, patience]);
+          if (late.signal.aborted) return undefined;
+        }
+        const beginning = store.begin(job.key, { now: clock.now(), leaseMs, waitMs: job.waitMs, signal: late.signal });
+        const begun = (await Promise.race([beginning, someTicks()])) ?? (await waited(job, beginning));
+        return { lease: begun.lease, record: await decoded(job.key, begun.record, () => release(begun.lease)) };
+      } catch (error) {
+        if (isAdjournError(error, 'LEASE_TIMEOUT')) return undefined;
+        throw error;
+      } finally {
+        settled.abort();
+      }
+    },
+    async peek(job) {
+      const page = await store.find({ keys: [job.key], limit: 1 });
+      return decoded(job.key, page.records[0]?.record ?? null);
+    },
+    async commit(job, lease, record) {
+      try {
+        if (isEmpty(record)) await store.commit(lease, null, null);
+        else await store.commit(lease, record as unknown as StoredRecord, wakeAt(record, job.policy));
+      } catch (error) {
+        if (!isAdjournError(error, 'LEASE_LOST')) await release(lease);
+        throw error;
+      }
+    },
+    release,
+  };
+}
+
+/** A record of a newer version is refused loudly, and stays as it is. */
+async function decoded(
+  key: string,
+  stored: StoredRecord | null,
+  refuse?: () => Promise<void>,
+): Promise<ConversationRecord | null> {
+  if (stored === null) return null;
+  if (stored['v'] === recordVersion) return stored as unknown as ConversationRecord;
+  await refuse?.();
+  throw new AdjournError(
+    'ADJ_RECORD_INVALID',
+    `The record has format ${JSON.stringify(stored['v']) ?? 'none'}, not ${recordVersion}.`,
+    {
+      where: key,
+      hint: 'A newer version of adjourn wrote it: update this process.',
+    },
+  );
+}
+
+/** Only a store that keeps us waiting is news to whoever watches. */
+function waited<T>(job: Job, beginning: Promise<T>): Promise<T> {
+  probe('waiting', job);
+  return beginning;
+}
+
+/** Long enough for a store that answers from memory. */
+async function someTicks(): Promise<undefined> {
+  for (let tick = 0; tick < 8; tick++) await undefined;
+}

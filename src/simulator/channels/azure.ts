@@ -1,0 +1,252 @@
+import { hash } from 'node:crypto';
+import { bearerToken, keySet, tokenIssuer } from '../support/azure-token.ts';
+import { isRecord } from '../support/form-fields.ts';
+import type { Act, ApiAnswer, ApiCall, Identity, Outbound, Vendor, VendorWorld, Webhook, WebhookContext } from '../vendor.ts';
+
+/**
+ * The Bot Connector with Direct Line behind it: one person and the bot, and any activity the page cares to post. Tokens are signed
+ * anew for each delivery and can be checked against the OpenID metadata below `/bot/v1/.well-known/`; bots answer at
+ * `serviceUrl`, which is `/bot` here.
+ */
+export const azureVendor: Vendor = {
+  channel: 'azure',
+
+  identity(endpoint) {
+    const digest = (what: string) => hash('sha256', `${what} of ${endpoint}`, 'hex');
+    const appId = uuid(digest('app'));
+    const extra = { appId, tenantId: uuid(digest('tenant')), issuer: tokenIssuer };
+    return {
+      endpoint,
+      account: `${endpoint}@${digest('site').slice(0, 11)}`,
+      secret: digest('app password'),
+      token: digest('token'),
+      extra,
+    };
+  },
+
+  /** Direct Line's user ids begin so. */
+  person: (name) => `dl_${encodeURIComponent(name)}`,
+
+  webhook(act, context) {
+    const conversation = conversationOf(context.person, context.identity);
+    const id = `${conversation}|${String(context.sequence).padStart(7, '0')}`;
+    const about = context.about ?? id;
+    const { activity, of = id } = activityOf(act, about);
+    const body = {
+      id: of,
+      timestamp: new Date(context.at).toISOString(),
+      channelId: 'directline',
+      serviceUrl: `${context.vendorUrl}/bot`,
+      from: { id: context.person, name: context.user, role: 'user' },
+      conversation: { id: conversation, isGroup: false },
+      recipient: { id: context.identity.account, name: context.identity.endpoint, role: 'bot' },
+      ...activity,
+      channelData: { clientActivityID: of === id ? `page-${id}` : undefined, ...activity.channelData },
+    };
+    return { id, method: 'POST', body, encoding: 'json', headers: {} };
+  },
+
+  redelivery: (webhook) => webhook,
+
+  raw: (body, headers) => ({
+    id: isRecord(body) ? String(body['id'] ?? '') : '',
+    method: 'POST',
+    body: body as Webhook['body'],
+    encoding: 'json',
+    headers,
+  }),
+
+  sign(webhook, identity, _url, realNow, signature) {
+    const bytes = typeof webhook.body === 'string' ? webhook.body : JSON.stringify(webhook.body);
+    const headers = { 'content-type': 'application/json; charset=utf-8', ...webhook.headers };
+    if (signature === 'none') return { headers, bytes };
+    const serviceUrl = isRecord(webhook.body) ? webhook.body['serviceUrl'] : undefined;
+    const token = bearerToken(
+      {
+        audience: appIdOf(identity),
+        serviceUrl: typeof serviceUrl === 'string' ? serviceUrl : undefined,
+        issuedAt: signature === 'stale' ? realNow - staleByMs : realNow,
+      },
+      signature === 'wrong' ? 'wrong' : 'right',
+    );
+    return { headers: { ...headers, authorization: `Bearer ${token}` }, bytes };
+  },
+
+  /** Where the activity asked for it (`expectReplies`), the answers come with the webhook's own. */
+  answered: (response, webhook) => (webhook.body['deliveryMode'] === 'expectReplies' ? repliesIn(response.text) : []),
+
+  api(call, world) {
+    const path = pathOf(call);
+    if (call.method === 'GET') {
+      const base = `http://${call.headers['host']}${prefix}`;
+      if (path === '/v1/.well-known/openidconfiguration')
+        return ok({ issuer: tokenIssuer, jwks_uri: `${base}/v1/.well-known/keys` });
+      if (path === '/v1/.well-known/keys' || path === '/discovery/v2.0/keys') return ok(keySet());
+    }
+    const identity = world.identities().find((one) => call.headers['authorization'] === `Bearer ${one.token}`);
+    const route = routes.find(({ method, at }) => method === call.method && at.test(path));
+    if (route === undefined) return undefined;
+    if (identity === undefined) return failure(401, 'Unauthorized', 'Authorization has been denied for this request.');
+    const [, conversation = '', other = ''] = (route.at.exec(path) ?? []).map((one) => decodeURIComponent(one ?? ''));
+    return route.answer({ conversation, other, body: bodyOf(call), identity, world });
+  },
+
+  owns: (call) => pathOf(call) !== call.path.split('?', 1)[0],
+  unknownRoute: () => failure(501, 'NotImplemented', 'The simulator has no such operation.'),
+  sends: (call) => call.method === 'POST' && sending.test(pathOf(call)),
+
+  fault(kind) {
+    switch (kind) {
+      case '429':
+        return { ...failure(429, 'TooManyRequests', 'Slow down.'), headers: { 'retry-after': '1' } };
+      case '500':
+        return failure(500, 'ServiceError', 'An internal error.');
+      case 'window':
+        return failure(400, 'BadArgument', 'The channel no longer takes messages to this person.');
+      case 'blocked':
+        return failure(403, 'ConversationBlockedByUser', 'The person has blocked this bot.');
+    }
+  },
+};
+
+const prefix = '/bot';
+
+/** Two hours ago: an hour past the token's end, where the SDKs forgive five minutes. */
+const staleByMs = 2 * 3_600_000;
+
+const sending = /^\/v3\/conversations\/([^/]+)\/activities(?:\/([^/]+))?$/;
+
+/** Begins with the person, so that a call about a conversation tells whom it reaches. */
+function conversationOf(person: string, identity: Identity): string {
+  return `${person}:${identity.account}-us`;
+}
+
+interface Posted {
+  readonly activity: { readonly type: string; readonly channelData?: object; readonly [member: string]: unknown };
+  /** The id of what it is about, where that is the activity's own. */
+  readonly of?: string;
+}
+
+/** What a page posts for an act. @param about the message an edit, a deletion or a reaction is about */
+function activityOf(act: Act, about: string): Posted {
+  switch (act.does) {
+    case 'says':
+      return { activity: { type: 'message', text: act.text, textFormat: 'plain' } };
+    case 'taps':
+      return { activity: { type: 'message', text: act.payload, channelData: { postBack: true } } };
+    case 'refreshes':
+      return { activity: { type: 'message', channelData: { refresh: true } } };
+    case 'types':
+      return { activity: { type: 'typing' } };
+    case 'reads':
+      return { activity: { type: 'event', name: 'application/vnd.microsoft.readReceipt', value: { lastReadMessageId: about } } };
+    case 'reacts':
+      return { activity: { type: 'messageReaction', reactionsAdded: [{ type: 'like' }], replyToId: about }, of: about };
+    case 'edits':
+      return { activity: { type: 'messageUpdate', text: 'something else', textFormat: 'plain' }, of: about };
+    case 'unsends':
+      return { activity: { type: 'messageDelete' }, of: about };
+    case 'joins':
+      return { activity: { type: 'conversationUpdate', membersAdded: [{ id: 'dl_guest', name: 'Guest' }] } };
+  }
+}
+
+interface Request {
+  readonly conversation: string;
+  /** The activity or member a path ends with. */
+  readonly other: string;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly identity: Identity;
+  readonly world: VendorWorld;
+}
+
+/** What the Bot Connector offers bots (Microsoft: "Bot Connector API reference"). */
+const routes: readonly { readonly method: string; readonly at: RegExp; readonly answer: (request: Request) => ApiAnswer }[] = [
+  { method: 'POST', at: sending, answer: (request) => post(request, request.body) },
+  { method: 'POST', at: /^\/v3\/conversations$/, answer: createConversation },
+  { method: 'PUT', at: /^\/v3\/conversations\/([^/]+)\/activities\/([^/]+)$/, answer: ({ other }) => ok({ id: other }) },
+  { method: 'DELETE', at: /^\/v3\/conversations\/([^/]+)\/activities\/([^/]+)$/, answer: () => ok({}) },
+  {
+    method: 'GET',
+    at: /^\/v3\/conversations\/([^/]+)\/(?:activities\/[^/]+\/)?members$/,
+    answer: (request) => ok(membersOf(request)),
+  },
+  { method: 'GET', at: /^\/v3\/conversations\/([^/]+)\/pagedmembers$/, answer: (request) => ok({ members: membersOf(request) }) },
+  { method: 'GET', at: /^\/v3\/conversations\/([^/]+)\/members\/([^/]+)$/, answer: member },
+];
+
+function post({ conversation, identity, world }: Request, activity: Readonly<Record<string, unknown>>): ApiAnswer {
+  const person = personIn(conversation, identity);
+  if (person === undefined) return failure(404, 'ConversationNotFound', 'Conversation not found.');
+  const id = `${conversation}|${String(world.next()).padStart(7, '0')}`;
+  if (activity['type'] === 'message') world.receive({ to: person, text: String(activity['text'] ?? ''), id, identity });
+  return ok({ id });
+}
+
+function createConversation(request: Request): ApiAnswer {
+  const { body, identity } = request;
+  const [first] = Array.isArray(body['members']) ? body['members'] : [];
+  if (!isRecord(first) || typeof first['id'] !== 'string') return failure(400, 'BadArgument', 'A conversation needs a member.');
+  const conversation = conversationOf(first['id'], identity);
+  const activity = body['activity'];
+  if (!isRecord(activity)) return { status: 201, body: { id: conversation } };
+  const { status, body: posted } = post({ ...request, conversation }, activity);
+  return status === 200
+    ? { status: 201, body: { id: conversation, activityId: (posted as { id: string }).id } }
+    : { status, body: posted };
+}
+
+function membersOf({ conversation, identity }: Request): object[] {
+  const person = personIn(conversation, identity);
+  return person === undefined ? [] : [{ id: person, name: decodeURIComponent(person.slice('dl_'.length)), role: 'user' }];
+}
+
+function member(request: Request): ApiAnswer {
+  const [only] = membersOf(request);
+  const found = only !== undefined && personIn(request.conversation, request.identity) === request.other;
+  return found ? ok(only) : failure(404, 'MemberNotFoundInConversation', 'Member not found.');
+}
+
+/** Undefined for a conversation of another bot. */
+function personIn(conversation: string, identity: Identity): string | undefined {
+  const [person = ''] = conversation.split(':', 1);
+  return person !== '' && conversation === conversationOf(person, identity) ? person : undefined;
+}
+
+function repliesIn(answer: string): Outbound[] {
+  const { activities } = bodyOf({ text: answer }) as { activities?: unknown };
+  const messages = Array.isArray(activities) ? activities.filter((one) => isRecord(one) && one['type'] === 'message') : [];
+  return messages.map((one) => ({ text: String(one['text'] ?? '') }));
+}
+
+function bodyOf({ text }: Pick<ApiCall, 'text'>): Readonly<Record<string, unknown>> {
+  try {
+    const body: unknown = JSON.parse(text);
+    return isRecord(body) ? body : {};
+  } catch {
+    return {};
+  }
+}
+
+/** The path below `/bot`; unchanged for any other. Clients join it to the service URL with one slash or two. */
+function pathOf(call: ApiCall): string {
+  const [path = ''] = call.path.split('?', 1);
+  return path.startsWith(`${prefix}/`) ? path.slice(prefix.length).replace(/^\/+/, '/') : path;
+}
+
+function appIdOf(identity: Identity): string {
+  return identity.extra['appId'] ?? '';
+}
+
+function ok(body: unknown): ApiAnswer {
+  return { status: 200, body };
+}
+
+/** The Bot Connector's error shape. */
+function failure(status: number, code: string, message: string): ApiAnswer {
+  return { status, body: { error: { code, message } } };
+}
+
+function uuid(hex: string): string {
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+}

@@ -1,0 +1,137 @@
+import type { EndpointSettings, OrganizationSettings } from '../../middleware/core/policy.ts';
+import type { Act, Signature } from '../vendor.ts';
+
+/** A scenario file once it has been read: every time an instant (epoch ms), every default filled in. */
+export interface Scenario {
+  readonly name: string;
+  readonly start: number;
+  /** Minutes east of UTC of `start`: clock times in the file are meant there. */
+  readonly offset: number;
+  readonly organization: OrganizationSettings;
+  readonly endpoints: Readonly<Record<string, ScenarioEndpoint>>;
+  /** How many bot processes share the store. */
+  readonly processes: number;
+  readonly steps: readonly Step[];
+}
+
+export interface ScenarioEndpoint {
+  readonly channel: string;
+  readonly settings: EndpointSettings;
+}
+
+/** One verb at one instant. `path` is its place in the file, for messages. */
+export type Step = { readonly at: number; readonly path: string } & (
+  | Delivered
+  | Together
+  | BotStarts
+  | BotWorks
+  | VendorFails
+  | StoreTurns
+  | Expects
+);
+
+/** What ends in a webhook. */
+export type Delivered = PersonActs | Redelivers | SendsRaw;
+
+export interface PersonActs {
+  readonly verb: 'acts';
+  readonly user: string;
+  readonly endpoint: string;
+  readonly act: Act;
+  /** When it happened, where it arrives later than that. */
+  readonly writtenAt: number | undefined;
+  /** Names the delivery. */
+  readonly id: string | undefined;
+  readonly process: number;
+}
+
+export interface Redelivers {
+  readonly verb: 'redelivers';
+  readonly id: string;
+  readonly process: number;
+}
+
+export interface SendsRaw {
+  readonly verb: 'sends';
+  /** Whose webhook it is; for the list only. */
+  readonly user: string | undefined;
+  readonly endpoint: string;
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signature: Signature;
+  readonly id: string | undefined;
+  readonly process: number;
+}
+
+export interface Together {
+  readonly verb: 'together';
+  readonly deliveries: readonly Delivered[];
+}
+
+export interface BotStarts {
+  readonly verb: 'bot starts';
+  readonly user: string;
+  readonly endpoint: string;
+  readonly says: string | undefined;
+  readonly process: number;
+}
+
+export interface BotWorks {
+  readonly verb: 'bot works';
+  readonly user: string;
+  readonly endpoint: string;
+  readonly forMs: number;
+  readonly process: number;
+}
+
+export type Fault = '429' | '500' | '500-delivered' | 'timeout' | 'window' | 'blocked';
+
+export interface VendorFails {
+  readonly verb: 'vendor fails';
+  readonly channel: string;
+  readonly fault: Fault;
+  readonly times: number;
+}
+
+export interface StoreTurns {
+  readonly verb: 'store';
+  readonly store: 'down' | 'up';
+}
+
+export interface Expects {
+  readonly verb: 'expect';
+  readonly ordered: boolean;
+  readonly entries: readonly Expectation[];
+}
+
+export type Expectation = ExpectedEvent | ExpectedState;
+
+/** One entry of `expect`: events with all of these fields. */
+export interface ExpectedEvent {
+  readonly path: string;
+  readonly about: 'event';
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** `some`: at least one. A number: exactly so many; 0 for `no: true`. */
+  readonly times: number | 'some';
+}
+
+/** How a conversation must stand now. */
+export interface ExpectedState {
+  readonly path: string;
+  readonly about: 'state';
+  readonly user: string;
+  readonly endpoint: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** The file is wrong: where, and what is wrong there. */
+export class ScenarioError extends Error {
+  override readonly name = 'ScenarioError';
+  /** The place in the file: `steps[3].at`. */
+  readonly path: string;
+
+  constructor(path: string, message: string) {
+    super(path === '' ? message : `${path}: ${message}`);
+    this.path = path;
+  }
+}

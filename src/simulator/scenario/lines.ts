@@ -1,0 +1,90 @@
+import type { AdjournEvent } from '../../middleware/events.ts';
+
+/** One line of the list that a run makes. Times inside are ISO instants of virtual time. */
+export type Line = Readonly<Record<string, unknown>> & { readonly at: string; readonly event: string };
+
+/** Every name an event can have. */
+export const eventNames: readonly string[] = [
+  'delivered',
+  'received',
+  'opened',
+  'resumed',
+  'command',
+  'closed',
+  'duplicate',
+  'late',
+  'warned',
+  'overdue',
+  'reassigned',
+  'escalated',
+  'degraded',
+  'save_failed',
+  'error',
+];
+
+/** Fields whose values are instants. */
+export const timeFields: ReadonlySet<string> = new Set(['at', 'endedAt', 'closedAt', 'deadline']);
+
+/** Every field a line can have beside `event`. */
+export const eventFields: ReadonlySet<string> = new Set([
+  ...timeFields,
+  ...['user', 'endpoint', 'channel', 'status', 'text', 'session', 'startReason', 'previous', 'command', 'reason', 'message'],
+  ...['interactive', 'developer', 'billable', 'turns', 'outcome', 'finalisedBy', 'lateBy', 'code'],
+]);
+
+/** Who and where a line is about, as the scenario names them. */
+export interface Place {
+  readonly user?: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly channel?: string | undefined;
+}
+
+/** A line as it goes to the list; fields without a value are left out. */
+export function line(at: number, event: string, place: Place, fields: Readonly<Record<string, unknown>>): Line {
+  const entries = Object.entries({ user: place.user, endpoint: place.endpoint, channel: place.channel, ...fields });
+  return { at: iso(at), event, ...Object.fromEntries(entries.filter(([, value]) => value !== undefined)) };
+}
+
+/** The line of an event of the middleware. */
+export function lineOfEvent(event: AdjournEvent, user: string | undefined): Line {
+  const place = { user: user ?? event.user, endpoint: event.endpoint, channel: event.channel };
+  const given = event as unknown as Readonly<Record<string, unknown>>;
+  const own = Object.keys(given).filter((name) => eventFields.has(name) && !placeFields.has(name));
+  return line(event.at, event.type, place, Object.fromEntries(own.map((name) => [name, shown(name, given[name])])));
+}
+
+const placeFields = new Set(['at', 'user', 'endpoint', 'channel']);
+
+function shown(name: string, value: unknown): unknown {
+  return timeFields.has(name) && typeof value === 'number' ? iso(value) : value;
+}
+
+export function iso(at: number): string {
+  return new Date(at).toISOString();
+}
+
+/** Collects lines as they come and gives them in order: by virtual time, then by when they really happened. */
+export interface Timeline {
+  /** @param stamp real time, high resolution, ms. @default now */
+  add(line: Line, stamp?: number): void;
+  /** Every line so far. */
+  all(): readonly Line[];
+  /** The lines added since the last time this was asked. */
+  fresh(): readonly Line[];
+}
+
+export function timeline(): Timeline {
+  const entries: { readonly line: Line; readonly stamp: number }[] = [];
+  let asked = 0;
+  const sorted = (part: typeof entries) =>
+    part.toSorted((a, b) => Date.parse(a.line.at) - Date.parse(b.line.at) || a.stamp - b.stamp).map((entry) => entry.line);
+  return {
+    add: (one, stamp = performance.timeOrigin + performance.now()) => void entries.push({ line: one, stamp }),
+    all: () => sorted(entries),
+    fresh() {
+      const part = entries.slice(asked);
+      asked = entries.length;
+      return sorted(part);
+    },
+  };
+}

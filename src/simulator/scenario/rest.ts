@@ -1,0 +1,187 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { IncomingMessage } from 'node:http';
+import type { Clock } from '../../middleware/clock.ts';
+import { type TurnProbe, turnProbe } from '../../middleware/probe.ts';
+
+/** One thing the world asked of a bot: a delivery, or work the bot began by itself. */
+export interface Work {
+  /** For the message when it never ends: who did what. */
+  readonly label: string;
+  readonly user: string | undefined;
+}
+
+/** Watches what bots do, in this process, until nothing moves without time. */
+export interface Watch {
+  /** The work this code is part of. */
+  current(): Work | undefined;
+  /** Headers that tie a webhook to its work when the bot's server gets it. */
+  headers(work: Work): Readonly<Record<string, string>>;
+  /** Follows `doing` as part of a piece of work that stays open until it settles. */
+  follow<T>(work: Work, doing: () => Promise<T>): Promise<T>;
+  /**
+   * The clock for bots: whoever sleeps by it inside a turn has come to rest.
+   * @param turn the turn the calling code runs in
+   */
+  clockFor(clock: Clock, turn: () => object | undefined): Clock;
+  /** Something outside has changed that `isQuiet` depends on. */
+  changed(): void;
+  /** Resolves when everything rests. @throws Error naming what does not come to rest */
+  rest(): Promise<void>;
+  /** Whether a turn has not ended, be it at rest. */
+  busy(): boolean;
+  close(): void;
+}
+
+export interface WatchOptions {
+  /** Whether nothing else is under way: calls to the vendors' APIs. */
+  readonly isQuiet: () => boolean;
+  /** How long to wait for rest before giving up, real ms. @default 20000 */
+  readonly patienceMs?: number | undefined;
+}
+
+/** What is known of a piece of work. Sleepers are the turns (or, outside of one, the sleeps) that wait for virtual time. */
+interface Progress {
+  readonly work: Work;
+  open: boolean;
+  readonly turns: Map<object, 'waiting' | 'running'>;
+  readonly sleepers: Map<object, number>;
+}
+
+const header = 'x-simulated-delivery';
+/** Event-loop turns in which nothing may move before it counts as rest. */
+const stillTurns = 6;
+
+export function watch({ isQuiet, patienceMs = 20_000 }: WatchOptions): Watch {
+  const context = new AsyncLocalStorage<Progress | undefined>();
+  const run = crypto.randomUUID();
+  const all = new Set<Progress>();
+  const byHeader = new Map<string, Progress>();
+  /** For turns whose context was lost on the way through a host. */
+  const stray: Progress = {
+    work: { label: 'a turn of no known delivery', user: undefined },
+    open: false,
+    turns: new Map(),
+    sleepers: new Map(),
+  };
+  let moves = 0;
+  let wake = () => {};
+
+  const changed = () => {
+    moves += 1;
+    wake();
+  };
+  const progressOf = (work: Work): Progress => {
+    for (const one of all) if (one.work === work) return one;
+    const made: Progress = { work, open: false, turns: new Map(), sleepers: new Map() };
+    all.add(made);
+    return made;
+  };
+
+  const onTurn = (message: unknown) => {
+    const { phase, turn } = message as TurnProbe;
+    const owner = [...all, stray].find((one) => one.turns.has(turn)) ?? context.getStore() ?? stray;
+    if (owner !== stray) all.add(owner);
+    if (phase === 'ended') owner.turns.delete(turn);
+    else owner.turns.set(turn, phase);
+    changed();
+  };
+  /** The bot's server got a request: from here on everything it does belongs to that delivery. */
+  const onRequest = (message: unknown) => {
+    const { request } = message as { request: IncomingMessage };
+    const named = request.headers[header];
+    if (typeof named === 'string' && named.startsWith(run)) context.enterWith(byHeader.get(named));
+  };
+  turnProbe.subscribe(onTurn);
+  subscribe('http.server.request.start', onRequest);
+
+  const atRest = () => isQuiet() && isResting(stray) && [...all].every(isResting);
+
+  return {
+    current: () => context.getStore()?.work,
+    headers(work) {
+      const name = `${run} ${byHeader.size}`;
+      byHeader.set(name, progressOf(work));
+      return { [header]: name };
+    },
+    async follow(work, doing) {
+      const progress = progressOf(work);
+      progress.open = true;
+      changed();
+      try {
+        return await context.run(progress, doing);
+      } finally {
+        progress.open = false;
+        changed();
+      }
+    },
+    clockFor: (clock, turn) => ({
+      now: () => clock.now(),
+      async sleep(ms, signal) {
+        const { sleepers } = context.getStore() ?? stray;
+        const sleeper = turn() ?? {};
+        sleepers.set(sleeper, (sleepers.get(sleeper) ?? 0) + 1);
+        changed();
+        await clock.sleep(ms, signal);
+        const left = (sleepers.get(sleeper) ?? 1) - 1;
+        if (left === 0) sleepers.delete(sleeper);
+        else sleepers.set(sleeper, left);
+        changed();
+      },
+    }),
+    changed,
+    async rest() {
+      const until = performance.now() + patienceMs;
+      for (let still = 0; still < stillTurns; ) {
+        const seen = moves;
+        if (!atRest()) {
+          still = 0;
+          await moved(until, (resolve) => {
+            wake = resolve;
+          });
+          if (performance.now() >= until)
+            throw new Error(`Nothing came to rest for ${patienceMs / 1_000} s: ${restless([...all, stray], isQuiet())}`);
+          continue;
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+        still = moves === seen ? still + 1 : 0;
+      }
+      for (const one of all) if (!one.open && one.turns.size + one.sleepers.size === 0) all.delete(one);
+    },
+    busy: () => [...all, stray].some((one) => one.turns.size > 0),
+    close() {
+      turnProbe.unsubscribe(onTurn);
+      unsubscribe('http.server.request.start', onRequest);
+    },
+  };
+}
+
+/**
+ * Work that was answered rests when each of its turns waits for the lease or for time; work that was not, when such a turn is
+ * what it waits for.
+ */
+function isResting({ open, turns, sleepers }: Progress): boolean {
+  const waiting = [...turns.values()].filter((phase) => phase === 'waiting').length;
+  const parked = waiting + sleepers.size >= turns.size;
+  return open ? parked && turns.size + sleepers.size > 0 : parked;
+}
+
+/** Waits for the next change, or for the end of patience. */
+async function moved(until: number, listen: (resolve: () => void) => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await new Promise<void>((resolve) => {
+    listen(resolve);
+    timer = setTimeout(resolve, Math.max(0, until - performance.now()));
+  });
+  clearTimeout(timer);
+}
+
+function restless(all: readonly Progress[], quiet: boolean): string {
+  const parts = all
+    .filter((one) => !isResting(one))
+    .map(
+      ({ work, open, turns }) =>
+        `${work.label} (${open ? 'not answered' : 'answered'}, turns: ${[...turns.values()].join(', ') || 'none'})`,
+    );
+  return [...(quiet ? [] : ['a call to a vendor is open']), ...parts].join('; ');
+}

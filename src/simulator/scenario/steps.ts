@@ -1,0 +1,192 @@
+import { toMs } from '../../middleware/core/duration.ts';
+import type { Act, Vendor } from '../vendor.ts';
+import { readExpectations } from './expectations.ts';
+import {
+  type BotStarts,
+  type BotWorks,
+  type Delivered,
+  type PersonActs,
+  ScenarioError,
+  type SendsRaw,
+  type Step,
+  type VendorFails,
+} from './format.ts';
+import { type Reader, reader } from './read.ts';
+import { endpointOf, processOf, refuseMissing, type Surroundings } from './surroundings.ts';
+import { resolveAt, resolveWrittenAt } from './times.ts';
+
+/** Verbs and their fields that this version cannot play. */
+const missingVerbs = ['agent', 'does', 'settings', 'worker', 'erases', 'dies', 'restarts'];
+
+const plainActs = ['refreshes', 'reads', 'types', 'reacts', 'edits', 'unsends', 'joins'] as const;
+const verbs = ['says', 'taps', ...plainActs, 'redelivers', 'together', 'bot', 'vendor', 'store', 'sends', 'expect', 'state'];
+
+export function readSteps(list: readonly unknown[], around: Surroundings): Step[] {
+  const ids = new Set<string>();
+  let previous = around.at;
+  return list.map((data, index) => {
+    const object = reader(data, `steps[${index}]`);
+    refuseMissing(object, missingVerbs);
+    const at = resolveAt(object.text('at'), previous, around.offset);
+    if (at === undefined)
+      throw new ScenarioError(object.at('at'), `"${object.text('at')}" is no clock time, ISO instant or "+31m".`);
+    if (at < previous) throw new ScenarioError(object.at('at'), `"${object.text('at')}" goes back in time.`);
+    previous = at;
+    return { at, path: object.path, ...readVerb(object, { ...around, at }, ids) };
+  });
+}
+
+type Verb = Step extends infer Each ? (Each extends Step ? Omit<Each, 'at' | 'path'> : never) : never;
+
+function readVerb(step: Reader, around: Surroundings, ids: Set<string>): Verb {
+  switch (verbOf(step)) {
+    case 'together':
+      return readTogether(step, around, ids);
+    case 'bot':
+      return readBot(step, around);
+    case 'vendor':
+      return readFault(step, around);
+    case 'store':
+      step.only('at', 'store');
+      return { verb: 'store', store: step.oneOf('store', ['down', 'up']) };
+    case 'expect':
+    case 'state':
+      step.only('at', 'expect', 'state', 'ordered');
+      return readExpectations(step, around);
+    default:
+      return readDelivered(step, around, ids);
+  }
+}
+
+/** The one verb of a step. `bot` may carry `says`, `expect` may carry `state`. */
+function verbOf(step: Reader): string {
+  const found = verbs.filter((verb) => step.has(verb));
+  if (found.includes('bot')) return 'bot';
+  if (found.every((verb) => verb === 'expect' || verb === 'state') && found[0]) return found[0];
+  const [verb, second] = found;
+  if (verb === undefined) throw new ScenarioError(step.path, `has no verb; known are ${verbs.join(', ')}.`);
+  if (second !== undefined) throw new ScenarioError(step.path, `has two verbs, "${verb}" and "${second}".`);
+  return verb;
+}
+
+function readTogether(step: Reader, around: Surroundings, ids: Set<string>): Verb {
+  step.only('at', 'together');
+  const deliveries = step.list('together').map((data, index) => {
+    const inner = reader(data, `${step.at('together')}[${index}]`);
+    refuseMissing(inner, missingVerbs);
+    const verb = verbOf(inner);
+    if (['together', 'bot', 'vendor', 'store', 'expect', 'state'].includes(verb)) {
+      throw new ScenarioError(inner.at(verb), 'only deliveries can overlap.');
+    }
+    return readDelivered(inner, around, ids);
+  });
+  return { verb: 'together', deliveries };
+}
+
+function readDelivered(step: Reader, around: Surroundings, ids: Set<string>): Delivered {
+  const verb = verbOf(step);
+  if (verb === 'redelivers') {
+    step.only('at', 'redelivers', 'process');
+    const id = step.text('redelivers');
+    if (!ids.has(id)) throw new ScenarioError(step.at('redelivers'), `no delivery before this one has the id "${id}".`);
+    return { verb: 'redelivers', id, process: processOf(step, around) };
+  }
+  const delivered = verb === 'sends' ? readRaw(step, around) : readAct(step, around, verb);
+  if (delivered.id !== undefined) {
+    if (ids.has(delivered.id)) throw new ScenarioError(step.at('id'), `"${delivered.id}" names another delivery already.`);
+    ids.add(delivered.id);
+  }
+  return delivered;
+}
+
+function readAct(step: Reader, around: Surroundings, verb: string): PersonActs {
+  step.only('at', 'user', 'endpoint', 'process', 'id', 'writtenAt', verb);
+  const { endpoint, channel } = endpointOf(step, around);
+  const act = actOf(step, verb);
+  const vendor = around.vendors.find((one) => one.channel === channel);
+  if (vendor === undefined || !exists(vendor, act))
+    throw new ScenarioError(step.at(verb), `"${verb}" does not exist on ${channel}.`);
+  const written = step.optionalText('writtenAt');
+  const writtenAt = written === undefined ? undefined : resolveWrittenAt(written, around.at, around.offset);
+  if (written !== undefined && writtenAt === undefined) {
+    throw new ScenarioError(step.at('writtenAt'), `"${written}" is no clock time or ISO instant.`);
+  }
+  return {
+    verb: 'acts',
+    user: step.text('user'),
+    endpoint,
+    act,
+    writtenAt,
+    id: step.optionalText('id'),
+    process: processOf(step, around),
+  };
+}
+
+function actOf(step: Reader, verb: string): Act {
+  if (verb === 'says') return { does: 'says', text: step.text('says') };
+  if (verb === 'taps') return { does: 'taps', payload: step.text('taps') };
+  const does = plainActs.find((one) => one === verb);
+  if (does === undefined) throw new ScenarioError(step.path, `"${verb}" is no act of a person.`);
+  if (step.raw(verb) !== true) throw new ScenarioError(step.at(verb), 'must be true.');
+  return { does };
+}
+
+/** Whether this vendor has a webhook for such an act. */
+function exists(vendor: Vendor, act: Act): boolean {
+  const identity = vendor.identity('any');
+  const context = {
+    identity,
+    user: 'any',
+    person: vendor.person('any'),
+    at: 0,
+    sequence: 1,
+    about: undefined,
+    vendorUrl: 'http://127.0.0.1',
+  };
+  return vendor.webhook(act, context) !== undefined;
+}
+
+function readRaw(step: Reader, around: Surroundings): SendsRaw {
+  step.only('at', 'user', 'endpoint', 'process', 'id', 'sends', 'signature');
+  const { endpoint } = endpointOf(step, around);
+  const sends = step.object('sends');
+  sends.only('body', 'headers', 'signature');
+  if (!sends.has('body')) throw new ScenarioError(sends.at('body'), 'is missing.');
+  const headers = sends.has('headers') ? sends.object('headers') : undefined;
+  const signed = [step, sends].find((one) => one.has('signature'));
+  return {
+    verb: 'sends',
+    user: step.optionalText('user'),
+    endpoint,
+    body: sends.raw('body'),
+    headers: Object.fromEntries((headers?.keys ?? []).map((name) => [name.toLowerCase(), headers?.text(name) ?? ''])),
+    signature: signed?.oneOf('signature', ['wrong', 'none', 'stale']) ?? 'right',
+    id: step.optionalText('id'),
+    process: processOf(step, around),
+  };
+}
+
+function readBot(step: Reader, around: Surroundings): BotStarts | BotWorks {
+  const place = { user: step.text('user'), endpoint: endpointOf(step, around).endpoint, process: processOf(step, around) };
+  if (step.oneOf('bot', ['starts', 'works']) === 'starts') {
+    step.only('at', 'user', 'endpoint', 'process', 'bot', 'says');
+    return { verb: 'bot starts', ...place, says: step.optionalText('says') };
+  }
+  step.only('at', 'user', 'endpoint', 'process', 'bot', 'for');
+  const forMs = toMs(step.raw('for'));
+  if (forMs === undefined) throw new ScenarioError(step.at('for'), 'must be a duration such as "30s".');
+  return { verb: 'bot works', ...place, forMs };
+}
+
+function readFault(step: Reader, around: Surroundings): VendorFails {
+  step.only('at', 'vendor', 'fails', 'times');
+  return {
+    verb: 'vendor fails',
+    channel: step.oneOf(
+      'vendor',
+      around.vendors.map((vendor) => vendor.channel),
+    ),
+    fault: step.oneOf('fails', ['429', '500', '500-delivered', 'timeout', 'window', 'blocked']),
+    times: step.count('times', 1, 1),
+  };
+}

@@ -1,0 +1,34 @@
+import type { Vendor } from '../vendor.ts';
+import { type ScenarioEndpoint, ScenarioError } from './format.ts';
+import type { Reader } from './read.ts';
+
+/** What the steps of a file are checked against. */
+export interface Surroundings {
+  /** The instant of the step, epoch ms. */
+  readonly at: number;
+  readonly offset: number;
+  readonly endpoints: Readonly<Record<string, ScenarioEndpoint>>;
+  readonly processes: number;
+  readonly vendors: readonly Vendor[];
+}
+
+/** The step's endpoint, which the file must have. */
+export function endpointOf(step: Reader, around: Surroundings): { readonly endpoint: string; readonly channel: string } {
+  const endpoint = step.text('endpoint');
+  const found = Object.hasOwn(around.endpoints, endpoint) ? around.endpoints[endpoint] : undefined;
+  if (found === undefined) throw new ScenarioError(step.at('endpoint'), `there is no endpoint "${endpoint}".`);
+  return { endpoint, channel: found.channel };
+}
+
+/** The process a step goes to; the first unless it says so. */
+export function processOf(step: Reader, around: Surroundings): number {
+  const process = step.count('process', 1, 1);
+  if (process > around.processes) throw new ScenarioError(step.at('process'), `the file has no process ${process}.`);
+  return process;
+}
+
+/** Refuses, by name, what the format has and this version cannot play. */
+export function refuseMissing(object: Reader, names: readonly string[]): void {
+  const name = names.find((one) => object.has(one));
+  if (name !== undefined) throw new ScenarioError(object.at(name), `"${name}" cannot be played by this version.`);
+}

@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { AdjournError } from '../../src/middleware/errors.ts';
+import type { Store } from '../../src/middleware/store.ts';
+import { keyvStore } from '../../src/stores/keyv.ts';
+import { gate, toyBot } from './toy.ts';
+
+/** A store that can be unplugged, in front of another one. */
+function unpluggable(inner: Store = keyvStore()) {
+  const out = new Set<keyof Store>();
+  const call =
+    <Args extends unknown[], Result>(name: keyof Store, method: (...args: Args) => Promise<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      if (out.has(name)) throw new AdjournError('STORE_UNAVAILABLE', 'Unplugged.');
+      return method(...args);
+    };
+  const store: Store = {
+    ...inner,
+    begin: call('begin', inner.begin),
+    commit: call('commit', inner.commit),
+    find: call('find', inner.find),
+  };
+  return { store, unplug: (...names: (keyof Store)[]) => names.forEach((name) => out.add(name)), plug: () => out.clear() };
+}
+
+describe('while the store is out', () => {
+  it('the bot answers in a throw-away session, and nothing looks like a new user once it is back', async () => {
+    const { store, unplug, plug } = unpluggable();
+    const bot = toyBot({ store });
+    await bot.says('a');
+    unplug('begin', 'commit');
+    const outcome = await bot.says('discard', (turn) => {
+      const { id, isNew, previous, turnCount } = turn.session;
+      turn.session.data.count = 9;
+      return turn.reply(`${turn.degraded} ${id.startsWith('degraded:')} ${isNew} ${previous} ${turnCount}`);
+    });
+    expect(await outcome.saved).toBe(false);
+    plug();
+    await bot.says('b', (turn) => turn.reply(`#${turn.session.turnCount} ${turn.session.data.count}`));
+    expect(bot.told).toEqual(['#1 a', 'true true false undefined 0', '#2 0']);
+    expect(bot.names()).toEqual(['opened', 'degraded']);
+  });
+
+  it('the turn fails where the endpoint asks for it', async () => {
+    const { store, unplug } = unpluggable();
+    const bot = toyBot({ store, endpoints: { main: { onStoreError: 'throw' } } });
+    unplug('begin');
+    await expect(bot.says('a')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(bot.told).toEqual([]);
+  });
+
+  it('a turn that cannot be saved is not marked done: its redelivery runs', async () => {
+    const { store, unplug, plug } = unpluggable();
+    const bot = toyBot({ store });
+    const message = bot.message('a');
+    unplug('commit');
+    const outcome = await bot.deliver(message);
+    expect(await outcome.saved).toBe(false);
+    expect(bot.names()).toEqual(['error', 'save_failed']);
+    plug();
+    await bot.deliver(message);
+    expect(bot.told).toEqual(['#1 a', '#1 a']);
+    expect(bot.names()).toEqual(['error', 'save_failed', 'opened']);
+  });
+
+  it('data that is no JSON is told as such, and the conversation goes on', async () => {
+    const bot = toyBot();
+    const outcome = await bot.says('a', (turn) => {
+      (turn.session as { data: unknown }).data = { big: 1n };
+    });
+    expect(await outcome.saved).toBe(false);
+    await bot.says('b');
+    expect(bot.told).toEqual(['#1 b']);
+  });
+});
+
+describe('a lease that goes to somebody else', () => {
+  it('aborts the signal, and refuses the save of the stale holder', async () => {
+    const inner = keyvStore();
+    const bot = toyBot({
+      store: { ...inner, renew: async () => Promise.reject(new AdjournError('LEASE_LOST', 'Gone.')) },
+      leaseMs: 20,
+    });
+    const lost = gate();
+    await bot.says('a', async (turn) => {
+      turn.signal.addEventListener('abort', () => lost.resolve());
+      await lost.promise;
+      expect(turn.signal.reason).toMatchObject({ code: 'LEASE_LOST' });
+    });
+  });
+});
+
+describe('a record of a newer version', () => {
+  it('is refused loudly and stays as it is', async () => {
+    const store = keyvStore();
+    const key = 'toy/main/ada';
+    const { lease } = await store.begin(key, { now: 0, leaseMs: 1_000, waitMs: 0 });
+    await store.commit(lease, { v: 2, secret: 'kept' }, null);
+    const bot = toyBot({ store });
+    await bot.says('a', (turn) => turn.reply(`degraded ${turn.degraded}`));
+    expect(bot.told).toEqual(['degraded true']);
+    expect(bot.events[0]).toMatchObject({ type: 'degraded', code: 'ADJ_RECORD_INVALID' });
+    expect((await store.find({ keys: [key] })).records[0]?.record).toEqual({ v: 2, secret: 'kept' });
+  });
+});

@@ -1,0 +1,230 @@
+import { Keyv as Keyv5 } from 'keyv';
+import { Keyv as Keyv6 } from 'keyv6';
+import { describe, expect, test } from 'vitest';
+import { AdjournError } from '../../src/middleware/errors.ts';
+import type { Store, StoredRecord } from '../../src/middleware/store.ts';
+import { type KeyvLike, keyvStore } from '../../src/stores/keyv.ts';
+
+const now = { now: 0, leaseMs: 60_000, waitMs: 0 };
+
+/** Both releases, each over an adapter of the test's own making. */
+const keyvs: readonly (readonly [string, (adapter: object) => KeyvLike])[] = [
+  ['Keyv 5.6', (adapter) => new Keyv5({ store: adapter })],
+  ['Keyv 6', (adapter) => new Keyv6({ store: adapter })],
+];
+
+/** An adapter with promises and events, over a map; `before` may fail, wait or report. */
+function adapterOn(
+  map: Map<string, unknown>,
+  before: (key: string, adapter: Emitter, doing: 'get' | 'set' | 'delete') => Promise<'lose' | undefined>,
+) {
+  const listeners: ((error: unknown) => void)[] = [];
+  const adapter = {
+    opts: { dialect: 'sqlite', url: '' },
+    on: (_: string, listener: (error: unknown) => void) => listeners.push(listener),
+    emit: (_: string, error: unknown) => {
+      for (const listener of listeners) listener(error);
+    },
+    get: async (key: string) => ((await before(key, adapter, 'get')) === 'lose' ? undefined : map.get(key)),
+    set: async (key: string, value: unknown) => {
+      if ((await before(key, adapter, 'set')) !== 'lose') map.set(key, value);
+    },
+    delete: async (key: string) => ((await before(key, adapter, 'delete')) === 'lose' ? false : map.delete(key)),
+    clear: async () => map.clear(),
+    has: async (key: string) => map.has(key),
+    async *iterator() {
+      yield* map;
+    },
+  };
+  return adapter;
+}
+
+type Emitter = { emit(event: string, error: unknown): void };
+
+const fine = async () => undefined;
+
+async function put(store: Store, key: string, record: StoredRecord): Promise<void> {
+  const { lease } = await store.begin(key, now);
+  await store.commit(lease, record, null);
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<AdjournError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof AdjournError)) throw new Error(`Expected a coded error, got ${String(error)}`);
+  return error;
+}
+
+describe.each(keyvs)('%s', (_, keyvOn) => {
+  test('an adapter that reports an error and answers "missing" is an outage', async () => {
+    let failing = false;
+    const store = keyvStore(
+      keyvOn(
+        adapterOn(new Map(), async (_key, adapter) => {
+          if (!failing) return undefined;
+          adapter.emit('error', new Error('connection lost'));
+          return 'lose';
+        }),
+      ),
+    );
+    await put(store, 'a', { n: 1 });
+    const { lease } = await store.begin('held', now);
+    failing = true;
+    const error = await failureOf(store.begin('a', now));
+    expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', where: 'a', cause: new Error('connection lost') });
+    expect((await failureOf(store.save(lease, { n: 2 }, null))).code).toBe('STORE_UNAVAILABLE');
+    expect((await failureOf(store.commit(lease, null, null))).code).toBe('STORE_UNAVAILABLE');
+    failing = false;
+    expect((await store.begin('a', now)).record).toEqual({ n: 1 });
+  });
+
+  test('of calls that run side by side only those that failed are refused', async () => {
+    const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+    const store = keyvStore(
+      keyvOn(
+        adapterOn(new Map(), async (key, adapter) => {
+          await turn();
+          if (!key.includes('bad')) return undefined;
+          adapter.emit('error', new Error('no route'));
+          await turn();
+          return 'lose';
+        }),
+      ),
+    );
+    await put(store, 'warm', {});
+    const outcomes = await Promise.allSettled(['ok1', 'bad1', 'ok2', 'bad2'].map((key) => store.begin(key, now)));
+    expect(outcomes.map((one) => one.status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
+  });
+
+  test('a miss is not believed while errors are reported that belong to no call', async () => {
+    let report = (): void => {};
+    const background = new Promise<void>((resolve) => {
+      report = resolve;
+    });
+    let quiet = true;
+    const adapter = adapterOn(new Map(), async () => {
+      if (quiet) return undefined;
+      await background;
+      return 'lose';
+    });
+    const reported = background.then(() => adapter.emit('error', new Error('socket closed')));
+    const store = keyvStore(keyvOn(adapter));
+    await put(store, 'warm', {});
+    quiet = false;
+    const begun = failureOf(store.begin('a', now));
+    report();
+    await reported;
+    expect((await begun).code).toBe('STORE_UNAVAILABLE');
+  });
+
+  test('a backend that silently keeps nothing is found out at the first use', async () => {
+    const store = keyvStore(keyvOn(adapterOn(new Map(), async () => 'lose')));
+    const error = await failureOf(store.begin('a', now));
+    expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', hint: expect.stringContaining('hides an outage') });
+  });
+
+  test('no answer is an outage, too', async () => {
+    let hanging = false;
+    const store = keyvStore(keyvOn(adapterOn(new Map(), async () => (hanging ? new Promise(() => {}) : undefined))), {
+      timeoutMs: 30,
+    });
+    await put(store, 'a', { n: 1 });
+    hanging = true;
+    expect((await failureOf(store.begin('a', now))).code).toBe('STORE_UNAVAILABLE');
+    hanging = false;
+    expect((await store.begin('a', now)).record).toEqual({ n: 1 });
+  });
+
+  test('nobody takes over in the middle of a save, even if the lease lapses', async () => {
+    let land = (): void => {};
+    const slow = new Promise<void>((resolve) => {
+      land = resolve;
+    });
+    let writing = false;
+    const keyv = keyvOn(
+      adapterOn(new Map(), async (_key, _adapter, doing) => {
+        if (writing && doing === 'set') await slow;
+        return undefined;
+      }),
+    );
+    const store = keyvStore(keyv, { timeoutMs: 10_000 });
+    const { lease } = await store.begin('a', { ...now, leaseMs: 20 });
+    writing = true;
+    const committed = store.commit(lease, { n: 1 }, null);
+    expect((await failureOf(store.begin('a', { ...now, waitMs: 60 }))).code).toBe('LEASE_TIMEOUT');
+    const next = store.begin('a', { ...now, waitMs: 10_000 });
+    land();
+    await committed;
+    expect((await next).record).toEqual({ n: 1 });
+  });
+
+  test("the Keyv's own time to live does not touch our records", async () => {
+    const map = new Map<string, unknown>();
+    const keyv = keyvOn(adapterOn(map, fine)) as KeyvLike & { ttl: number };
+    keyv.ttl = 1;
+    await put(keyvStore(keyv), 'a', { n: 1 });
+    expect([...map.values()].map((value) => JSON.parse(String(value)).expires)).toEqual([undefined]);
+  });
+
+  test('foreign values in the same Keyv are left alone', async () => {
+    const keyv = keyvOn(adapterOn(new Map(), fine));
+    await keyv.set('user:1', 'somebody else');
+    await keyv.set('adjourn', 'adjourn1:["fake"]\n{}');
+    const store = keyvStore(keyv);
+    await put(store, 'a', { n: 1 });
+    expect((await store.find({})).records.map((one) => one.key)).toEqual(['a']);
+  });
+
+  test('a record of a newer version, and what is no record at all, is refused without quoting it', async () => {
+    const map = new Map<string, unknown>();
+    const store = keyvStore(keyvOn(adapterOn(map, fine)));
+    const values = {
+      'adjourn2:["a",1,null]\n{"secret":1}': 'newer version',
+      'adjourn1:["a",1,null]\n{"secret": ': 'damaged',
+      'adjourn1:["a",1,null]\n["secret"]': 'damaged',
+      'adjourn1:["a","secret",null]\n{}': 'damaged',
+      'adjourn1:["other secret",1,null]\n{}': 'Another key',
+      'secret words': 'damaged',
+    };
+    await put(store, 'a', {});
+    const [at] = [...map.keys()];
+    for (const [value, message] of Object.entries(values)) {
+      map.set(String(at), JSON.stringify({ value }));
+      const error = await failureOf(store.begin('a', now));
+      expect(error.code, value).toBe('ADJ_RECORD_INVALID');
+      expect(error.message).toContain(message);
+      expect(`${error.message} ${String(error.cause)}`).not.toContain('secret');
+      expect(map.get(String(at))).toBe(JSON.stringify({ value }));
+    }
+  });
+
+  test('without an iterator single conversations work, wake-ups and listings are refused', async () => {
+    const { iterator: _, ...bare } = adapterOn(new Map(), fine);
+    const store = keyvStore(keyvOn(bare));
+    await put(store, 'a', { n: 1 });
+    expect((await store.find({ keys: ['a'] })).records).toHaveLength(1);
+    for (const asked of [store.find({}), store.claimDue(0, 1, 1)]) {
+      expect(await failureOf(asked)).toMatchObject({ code: 'ADJ_CONFIG_INVALID', hint: expect.stringContaining('iterator') });
+    }
+  });
+
+  test('says whether its records outlive the process', async () => {
+    expect(keyvStore(keyvOn(new Map())).capabilities).toEqual({ scope: 'process', durable: false });
+    expect(keyvStore(keyvOn(adapterOn(new Map(), fine))).capabilities).toEqual({ scope: 'process', durable: true });
+    expect(keyvStore(keyvOn(adapterOn(new Map(), fine)), { durable: false }).capabilities.durable).toBe(false);
+  });
+});
+
+test('two conversations whose keys the Keyv makes equal do not read each other', async () => {
+  const store = keyvStore(new Keyv6({ sanitize: { keys: true } }));
+  await put(store, 'slack/bot/C--1', { mine: true });
+  expect((await failureOf(store.begin('slack/bot/C1', now))).code).toBe('ADJ_RECORD_INVALID');
+});
+
+test('an object that is no Keyv is refused by name of what it lacks', async () => {
+  expect(() => keyvStore(new Map() as unknown as KeyvLike)).toThrowError(
+    /ADJ_CONFIG_INVALID: keyvStore: The object has no method getRaw/,
+  );
+});
