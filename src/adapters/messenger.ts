@@ -1,6 +1,6 @@
 import type { Adapter, AdapterOptions } from '../middleware/adapter.ts';
-import type { Activity } from '../middleware/core/activity.ts';
 import { attach } from '../middleware/attach.ts';
+import type { Activity } from '../middleware/core/activity.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import type { ExpressSessions } from './support/express.ts';
 import { type GraphOptions, postMessage } from './support/meta-graph.ts';

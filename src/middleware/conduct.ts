@@ -5,7 +5,6 @@ import type { ConversationRecord } from './core/conversation.ts';
 import { AdjournError } from './errors.ts';
 import type { Hosts } from './hosts.ts';
 import type { Job } from './job.ts';
-import { probe } from './probe.ts';
 import { type Running, startTurn } from './running.ts';
 import { type Draft, degradedPrefix } from './session-view.ts';
 import type { Turn } from './turn.ts';
@@ -65,7 +64,6 @@ export function conductor(clock: Clock, hosts: Hosts, report: (error: unknown, j
         draftOf(task, clock),
         (turn, handler) => {
           hosts.bind(job.delivery.hosts, turn.turn);
-          probe('running', job);
           started?.(turn);
           return running.run(turn, handler);
         },
@@ -74,11 +72,7 @@ export function conductor(clock: Clock, hosts: Hosts, report: (error: unknown, j
       const done = new AbortController();
       const end = async (failed: boolean) => {
         done.abort();
-        try {
-          return await task.settle(one, failed);
-        } finally {
-          probe('ended', job);
-        }
+        return task.settle(one, failed);
       };
       const late = timeout(job, one, done.signal);
       const [result] = await Promise.allSettled([Promise.race([returned, late])]);

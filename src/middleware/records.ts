@@ -18,9 +18,10 @@ export interface Records {
   /**
    * Takes the conversation's lease once everybody ahead in this process has left.
    * Undefined when the job's patience ends first; the slot stays taken either way.
+   * @param waitMs that patience, milliseconds. Default: the job's
    * @throws AdjournError `STORE_UNAVAILABLE`, `ADJ_RECORD_INVALID`
    */
-  begin(job: Job, slot: Slot): Promise<Held | undefined>;
+  begin(job: Job, slot: Slot, waitMs?: number): Promise<Held | undefined>;
   /** What was saved last, without a lease. */
   peek(job: Job): Promise<ConversationRecord | null>;
   /** Saves and releases. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`; the lease is given up in any case. */
@@ -32,10 +33,10 @@ export interface Records {
 export function records(store: Store, clock: Clock, leaseMs: number): Records {
   const release: Records['release'] = (lease) => store.release(lease).catch(() => {});
   return {
-    async begin(job, slot) {
+    async begin(job, slot, waitMs = job.waitMs) {
       const settled = new AbortController();
       const late = new AbortController();
-      const patience = clock.sleep(job.waitMs, settled.signal).then(() => {
+      const patience = clock.sleep(waitMs, settled.signal).then(() => {
         if (!settled.signal.aborted) late.abort();
       });
       try {
@@ -44,7 +45,7 @@ export function records(store: Store, clock: Clock, leaseMs: number): Records {
           await Promise.race([slot.ready, patience]);
           if (late.signal.aborted) return undefined;
         }
-        const beginning = store.begin(job.key, { now: clock.now(), leaseMs, waitMs: job.waitMs, signal: late.signal });
+        const beginning = store.begin(job.key, { now: clock.now(), leaseMs, waitMs, signal: late.signal });
         const begun = (await Promise.race([beginning, someTicks()])) ?? (await waited(job, beginning));
         return { lease: begun.lease, record: await decoded(job.key, begun.record, () => release(begun.lease)) };
       } catch (error) {
@@ -52,6 +53,7 @@ export function records(store: Store, clock: Clock, leaseMs: number): Records {
         throw error;
       } finally {
         settled.abort();
+        probe('running', job);
       }
     },
     async peek(job) {

@@ -7,12 +7,13 @@ import { type Explanation, explain } from './core/explain.ts';
 import type { EndpointSettings, OrganizationSettings } from './core/policy.ts';
 import { transition } from './core/transition.ts';
 import { emitter, type Listener } from './emitter.ts';
-import { createEngine, type Engine, patienceMs } from './engine.ts';
+import { createEngine, type Engine } from './engine.ts';
 import { AdjournError } from './errors.ts';
 import type { EventName } from './events.ts';
 import { freshSession } from './intake.ts';
 import { type Job, newJob } from './job.ts';
 import { settings } from './settings.ts';
+import { patienceMs } from './shared.ts';
 import type { Store } from './store.ts';
 import type { Session, Turn } from './turn.ts';
 
@@ -66,9 +67,13 @@ export interface Sessions<Data = unknown, Endpoint extends string = string> {
   run<T>(key: string, work: (turn: Turn<Data>) => Promise<T>): Promise<T>;
   /**
    * A session the bot starts itself: non-interactive until the user writes. On a live session it changes nothing and returns that.
+   * @param options `reason`: why, in the bot's words, for the `opened` event
    * @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE`, `ADJ_CONFIG_INVALID` for an address that names nobody
    */
-  open(address: Address & { readonly endpoint: NoInfer<Endpoint> }): Promise<{ readonly key: string; readonly id: string }>;
+  open(
+    address: Address & { readonly endpoint: NoInfer<Endpoint> },
+    options?: { readonly reason?: string | undefined },
+  ): Promise<{ readonly key: string; readonly id: string }>;
   /** The effective expiration of a conversation's session, and everything that led to it. @throws AdjournError `STORE_UNAVAILABLE` */
   explain(key: string): Promise<Explanation>;
   /** Listens to events of one name, or to all with `'*'`. @returns stops listening */
@@ -109,7 +114,7 @@ export function sessionsOver<Data, Endpoint extends string>(
       if (current?.turn.key === key && current.draft.state !== 'ended') return work(current.turn as Turn<Data>);
       return engine.visit(await outside(engine, key), (turn) => work(turn as Turn<Data>));
     },
-    async open(address) {
+    async open(address, { reason } = {}) {
       const activity: Activity = {
         kind: 'lifecycle',
         type: 'open',
@@ -127,7 +132,7 @@ export function sessionsOver<Data, Endpoint extends string>(
       const job = jobFor(engine, key, activity, undefined);
       const fresh = freshSession(engine.initial);
       const record = await engine.change(job, (before) =>
-        transition(before, { type: 'started', user: address.user, address, fresh }, policy, clock.now()),
+        transition(before, { type: 'started', user: address.user, reason, address, fresh }, policy, clock.now()),
       );
       return { key, id: record.session?.id ?? '' };
     },

@@ -66,13 +66,20 @@ async function readCall(req: IncomingMessage): Promise<ApiCall> {
 }
 
 function answer(call: ApiCall, res: ServerResponse, world: ApiWorld): void {
-  for (const vendor of world.vendors.filter((one) => one.owns(call))) {
+  const owners = world.vendors.filter((one) => one.owns(call));
+  for (const vendor of owners) {
     const met = world.faults.meet(vendor, call, () => void vendor.api(call, world.worldOf(vendor)));
-    if (met.meets === 'break') return void res.destroy();
+    if (met.meets === 'break') {
+      res.destroy();
+      return;
+    }
     const found = met.meets === 'answer' ? met.answer : vendor.api(call, world.worldOf(vendor));
-    if (found !== undefined) return send(res, found);
+    if (found !== undefined) {
+      send(res, found);
+      return;
+    }
   }
-  const owner = world.vendors.find((vendor) => vendor.owns(call));
+  const [owner] = owners;
   world.unknown(call, owner?.channel);
   send(res, owner?.unknownRoute(call) ?? { status: 501, body: { error: 'No vendor here has such a route.' } });
 }

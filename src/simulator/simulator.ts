@@ -15,12 +15,23 @@ export interface SimulatorOptions {
   readonly clock?: Clock | undefined;
   /** @default all six */
   readonly vendors?: readonly Vendor[] | undefined;
+  /** A bot answered a webhook; told before the messages that its answer holds. */
+  readonly onDelivered?: ((delivered: Delivered) => void) | undefined;
   /** Somebody got a message. */
   readonly onReceived?: ((message: Received) => void) | undefined;
   /** A bot called a route that no vendor here has; it was answered 501. */
   readonly onUnknownRoute?: ((route: UnknownRoute) => void) | undefined;
   /** The number of open calls to the vendors' APIs has changed. */
   readonly onActivity?: (() => void) | undefined;
+}
+
+/** A webhook that was answered. */
+export interface Delivered {
+  readonly channel: string;
+  readonly endpoint: string;
+  readonly user: string | undefined;
+  /** The HTTP status the bot gave. */
+  readonly status: number;
 }
 
 /** A message that reached a person. */
@@ -165,6 +176,7 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
       const vendor = vendorOf(channel);
       const signed = vendor.sign(webhook, identity(channel, endpoint), url, Date.now(), signature);
       const answer = await mail.send(webhook, { ...signed, headers: { ...signed.headers, ...headers } }, url);
+      options.onDelivered?.({ channel, endpoint, user, status: answer.status });
       for (const message of vendor.answered(answer, webhook)) {
         const to = message.to === undefined ? user : (known.name(channel, message.to) ?? message.to);
         if (to !== undefined) receive(channel, endpoint, to, message);

@@ -39,7 +39,7 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
 
   /** Sets keep insertion order, so of two of one rank due at one time the first to fall asleep wakes first. */
   const earliest = () =>
-    [...sleepers].reduce<Sleeper | undefined>((first, one) => (first && first.at <= one.at ? first : one), undefined);
+    [...sleepers].reduce<Sleeper | undefined>((first, one) => (first && !comesBefore(one, first) ? first : one), undefined);
 
   const advanceTo = async (at: number | string) => {
     const target = instant(at);

@@ -3,9 +3,9 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text as textOf } from 'node:stream/consumers';
 import { App, type AppOptions, type Logger, LogLevel } from '@slack/bolt';
+import type { Clock } from '../../src/middleware/clock.ts';
 import { slackVendor } from '../../src/simulator/channels/slack.ts';
 import type { Act, ApiCall, Outbound, Signature, VendorWorld, Webhook } from '../../src/simulator/vendor.ts';
-import type { Clock } from '../../src/middleware/clock.ts';
 
 export const identity = slackVendor.identity('desk');
 
@@ -79,7 +79,15 @@ export async function workspace(clock: Clock, mount: (app: App) => void, options
   const url = `${addressOf(server)}/slack/events`;
 
   const webhook = (act: Act, user = 'ada'): Webhook => {
-    const context = { identity, user, person: slackVendor.person(user), at: clock.now(), sequence: ++sequence, about: undefined, vendorUrl };
+    const context = {
+      identity,
+      user,
+      person: slackVendor.person(user),
+      at: clock.now(),
+      sequence: ++sequence,
+      about: undefined,
+      vendorUrl,
+    };
     const made = slackVendor.webhook(act, context);
     if (made === undefined) throw new Error(`Slack has no webhook for ${act.does}.`);
     return made;

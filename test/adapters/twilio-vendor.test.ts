@@ -130,7 +130,7 @@ describe('signatures', () => {
 
 describe('answers of a webhook', () => {
   const answered = (text: string, type = 'text/xml; charset=utf-8', status = 200) =>
-    vendor.answered({ status, headers: { 'content-type': type }, text }, said('hi'));
+    vendor.answered({ status, headers: { 'content-type': type }, text }, said('hi')).map(({ id: _id, ...message }) => message);
 
   it('hold what the SDK writes', () => {
     const response = new twilio.twiml.MessagingResponse();
@@ -142,6 +142,13 @@ describe('answers of a webhook', () => {
       { text: 'with a body' },
       { text: 'to somebody else', to: '+14155550199' },
     ]);
+  });
+
+  it('have ids of their own, as every message', () => {
+    const xml = '<Response><Message>a</Message><Message>b</Message></Response>';
+    const ids = vendor.answered({ status: 200, headers: {}, text: xml }, said('hi')).map(({ id }) => id);
+    expect(ids).toEqual([expect.stringMatching(/^SM[0-9a-f]{32}$/), expect.stringMatching(/^SM[0-9a-f]{32}$/)]);
+    expect(new Set([...ids, said('hi').id]).size).toBe(3);
   });
 
   it('hold what others write by hand', () => {

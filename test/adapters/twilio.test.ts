@@ -285,12 +285,13 @@ describe.each(forms)('%s', (form) => {
     const url = await listen(form, counting);
     const long = 'ü'.repeat(1600);
     expect(await say(url, long)).toEqual([`#1 ${long}`]);
-    const hostile = { ...webhook('x').body, Body: ['a', 'b'], 'From[x]': 'y', constructor: 'z' };
-    const body = Object.defineProperty(hostile, '__proto__', { value: 'p', enumerable: true });
-    expect(await say(url, vendor.raw(body, {}, identity))).toEqual(['#2 a,b']);
-    const nobody = vendor.raw({ ...webhook('x').body, From: ['+1', '+2'] }, {}, identity);
-    expect(await say(url, nobody)).toEqual([]);
+    const raw = (fields: object) => vendor.raw({ ...webhook('x').body, ...fields }, {}, identity);
+    expect(await say(url, raw({ Body: ['a', 'b'], constructor: 'c', length: '-1' }))).toEqual(['#2 a,b']);
+    expect(await say(url, raw({ From: ['+1', '+2'] }))).toEqual([]);
     expect(await say(url, vendor.raw({ surprise: 'yes' }, {}, identity))).toEqual([]);
+    expect(await say(url, raw({ Body: 'nested', 'From[x][y]': 'z' }))).toEqual(['#3 nested']);
+    // Express drops this name, so that the SDK misses it in the signature.
+    expect(await deliver(url, raw(JSON.parse('{ "__proto__": "x" }')))).toMatchObject({ status: 403 });
     expect(told('opened')).toHaveLength(1);
   });
 
@@ -353,6 +354,20 @@ describe.each(forms)('%s', (form) => {
     expect(told('duplicate')).toEqual([]);
   });
 
+  it('takes a message for failed whose error middleware apologises with 200, if it says so', async () => {
+    let broken = true;
+    const apologise: express.ErrorRequestHandler = (error, req, res, _next) => {
+      if (form === 'plain') sessions.turn(req)?.fail(error);
+      twiml(res, 'Sorry');
+    };
+    const fragile: Handler = (req, res, next) => (broken ? next(new Error('broken')) : counting(req, res, next));
+    const url = await listen(form, fragile, {}, apologise);
+    const message = webhook('hi');
+    expect(await say(url, message)).toEqual(['Sorry']);
+    broken = false;
+    expect(await say(url, vendor.redelivery(message, 1))).toEqual(['#1 hi']);
+  });
+
   it('is not ended by a client that hangs up', async () => {
     const gate = Promise.withResolvers<void>();
     const running = Promise.withResolvers<void>();
@@ -387,7 +402,7 @@ describe('a bot that answers first and writes later', () => {
       twiml(res, `#${session?.turnCount} ${session?.data.notes}`);
       await gate;
       try {
-        session?.data.notes.push(req.body.Body);
+        if (session) session.data = { notes: [...session.data.notes, req.body.Body] };
       } catch (error) {
         outcome.push(error);
       }

@@ -19,7 +19,10 @@ function unpluggable(inner: Store = keyvStore()) {
     commit: call('commit', inner.commit),
     find: call('find', inner.find),
   };
-  return { store, unplug: (...names: (keyof Store)[]) => names.forEach((name) => out.add(name)), plug: () => out.clear() };
+  const unplug = (...names: (keyof Store)[]) => {
+    for (const name of names) out.add(name);
+  };
+  return { store, unplug, plug: () => out.clear() };
 }
 
 describe('while the store is out', () => {

@@ -60,13 +60,13 @@ describe('sessions.open', () => {
 
   it('opens a non-interactive session that expires too, and returns a live one', async () => {
     const bot = toyBot();
-    const first = await bot.sessions.open(address);
+    const first = await bot.sessions.open(address, { reason: 'order shipped' });
     expect(first.key).toBe(key);
     expect(await bot.sessions.open(address)).toEqual(first);
     await bot.clock.advance(30 * 60_000);
     expect((await bot.sessions.open(address)).id).not.toBe(first.id);
     expect(bot.events).toMatchObject([
-      { type: 'opened', startReason: 'bot' },
+      { type: 'opened', startReason: 'bot', reason: 'order shipped' },
       { type: 'closed', interactive: false, billable: false },
       { type: 'opened' },
     ]);

@@ -99,23 +99,21 @@ describe.each(keyvs)('%s', (_, keyvOn) => {
   });
 
   test('a miss is not believed while errors are reported that belong to no call', async () => {
-    let report = (): void => {};
-    const background = new Promise<void>((resolve) => {
-      report = resolve;
-    });
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<'lose'>();
     let quiet = true;
     const adapter = adapterOn(new Map(), async () => {
       if (quiet) return undefined;
-      await background;
-      return 'lose';
+      asked.resolve();
+      return answer.promise;
     });
-    const reported = background.then(() => adapter.emit('error', new Error('socket closed')));
     const store = keyvStore(keyvOn(adapter));
     await put(store, 'warm', {});
     quiet = false;
     const begun = failureOf(store.begin('a', now));
-    report();
-    await reported;
+    await asked.promise;
+    adapter.emit('error', new Error('socket closed'));
+    answer.resolve('lose');
     expect((await begun).code).toBe('STORE_UNAVAILABLE');
   });
 
@@ -138,14 +136,11 @@ describe.each(keyvs)('%s', (_, keyvOn) => {
   });
 
   test('nobody takes over in the middle of a save, even if the lease lapses', async () => {
-    let land = (): void => {};
-    const slow = new Promise<void>((resolve) => {
-      land = resolve;
-    });
+    const slow = Promise.withResolvers<void>();
     let writing = false;
     const keyv = keyvOn(
       adapterOn(new Map(), async (_key, _adapter, doing) => {
-        if (writing && doing === 'set') await slow;
+        if (writing && doing === 'set') await slow.promise;
         return undefined;
       }),
     );
@@ -155,7 +150,7 @@ describe.each(keyvs)('%s', (_, keyvOn) => {
     const committed = store.commit(lease, { n: 1 }, null);
     expect((await failureOf(store.begin('a', { ...now, waitMs: 60 }))).code).toBe('LEASE_TIMEOUT');
     const next = store.begin('a', { ...now, waitMs: 10_000 });
-    land();
+    slow.resolve();
     await committed;
     expect((await next).record).toEqual({ n: 1 });
   });

@@ -69,7 +69,11 @@ function changeOf(change: WhatsAppChange, entry: WhatsAppEntry): Item<WhatsAppEv
   if (items.length > 0) return items;
   // Neither names a user.
   const other = ['errors', 'user_actions'].find((name) => has(value, name));
-  return alone(other === undefined ? unsupported(field, 'a change with nothing known in it', origin) : { ...origin, kind: 'lifecycle', type: other });
+  return alone(
+    other === undefined
+      ? unsupported(field, 'a change with nothing known in it', origin)
+      : { ...origin, kind: 'lifecycle', type: other },
+  );
 }
 
 /** The rotation of a business-scoped id names the old one beside the new one. */

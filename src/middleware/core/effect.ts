@@ -11,6 +11,8 @@ export interface Opened {
   readonly startReason: StartReason;
   /** Id of the session before. */
   readonly previous?: string;
+  /** Why the bot began it, in the bot's words. */
+  readonly reason?: string;
 }
 
 export interface Closed {

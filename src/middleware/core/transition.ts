@@ -49,6 +49,8 @@ export interface Failed {
 export interface Started {
   readonly type: 'started';
   readonly user: string | undefined;
+  /** Why, in the bot's words. */
+  readonly reason?: string | undefined;
   readonly address?: Address | undefined;
   readonly fresh: Fresh;
 }
@@ -203,7 +205,9 @@ function started(record: ConversationRecord, event: Started, policy: Policy, now
   if (aged.record.session !== undefined) return pass(aged);
   const kept = event.address ? { ...aged.record, address: event.address } : aged.record;
   const opened = open(kept, { ...event.fresh, at: now, developer: isDeveloper(policy, event.user) }, 'bot');
-  return pass({ record: opened.record, events: [...aged.events, ...opened.events] });
+  const told =
+    event.reason === undefined ? opened.events : opened.events.map((one) => ({ ...one, reason: event.reason }) as SessionEvent);
+  return pass({ record: opened.record, events: [...aged.events, ...told] });
 }
 
 function ended(record: ConversationRecord, reason: CloseReason, policy: Policy, now: number): Step {

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
+import { connectorAnswer, conversationOf, connectorError as failure, isSend, jsonIn } from '../support/azure-connector.ts';
 import { bearerToken, keySet, tokenIssuer } from '../support/azure-token.ts';
 import { isRecord } from '../support/form-fields.ts';
-import type { Act, ApiAnswer, ApiCall, Identity, Outbound, Vendor, VendorWorld, Webhook, WebhookContext } from '../vendor.ts';
+import type { Act, ApiCall, Identity, Outbound, Vendor, Webhook } from '../vendor.ts';
 
 /**
  * The Bot Connector with Direct Line behind it: one person and the bot, and any activity the page cares to post. Tokens are signed
@@ -80,20 +81,15 @@ export const azureVendor: Vendor = {
     if (call.method === 'GET') {
       const base = `http://${call.headers['host']}${prefix}`;
       if (path === '/v1/.well-known/openidconfiguration')
-        return ok({ issuer: tokenIssuer, jwks_uri: `${base}/v1/.well-known/keys` });
-      if (path === '/v1/.well-known/keys' || path === '/discovery/v2.0/keys') return ok(keySet());
+        return { status: 200, body: { issuer: tokenIssuer, jwks_uri: `${base}/v1/.well-known/keys` } };
+      if (path === '/v1/.well-known/keys' || path === '/discovery/v2.0/keys') return { status: 200, body: keySet() };
     }
-    const identity = world.identities().find((one) => call.headers['authorization'] === `Bearer ${one.token}`);
-    const route = routes.find(({ method, at }) => method === call.method && at.test(path));
-    if (route === undefined) return undefined;
-    if (identity === undefined) return failure(401, 'Unauthorized', 'Authorization has been denied for this request.');
-    const [, conversation = '', other = ''] = (route.at.exec(path) ?? []).map((one) => decodeURIComponent(one ?? ''));
-    return route.answer({ conversation, other, body: bodyOf(call), identity, world });
+    return connectorAnswer(path, call, world);
   },
 
   owns: (call) => pathOf(call) !== call.path.split('?', 1)[0],
   unknownRoute: () => failure(501, 'NotImplemented', 'The simulator has no such operation.'),
-  sends: (call) => call.method === 'POST' && sending.test(pathOf(call)),
+  sends: (call) => call.method === 'POST' && isSend(pathOf(call)),
 
   fault(kind) {
     switch (kind) {
@@ -113,13 +109,6 @@ const prefix = '/bot';
 
 /** Two hours ago: an hour past the token's end, where the SDKs forgive five minutes. */
 const staleByMs = 2 * 3_600_000;
-
-const sending = /^\/v3\/conversations\/([^/]+)\/activities(?:\/([^/]+))?$/;
-
-/** Begins with the person, so that a call about a conversation tells whom it reaches. */
-function conversationOf(person: string, identity: Identity): string {
-  return `${person}:${identity.account}-us`;
-}
 
 interface Posted {
   readonly activity: { readonly type: string; readonly channelData?: object; readonly [member: string]: unknown };
@@ -151,81 +140,10 @@ function activityOf(act: Act, about: string): Posted {
   }
 }
 
-interface Request {
-  readonly conversation: string;
-  /** The activity or member a path ends with. */
-  readonly other: string;
-  readonly body: Readonly<Record<string, unknown>>;
-  readonly identity: Identity;
-  readonly world: VendorWorld;
-}
-
-/** What the Bot Connector offers bots (Microsoft: "Bot Connector API reference"). */
-const routes: readonly { readonly method: string; readonly at: RegExp; readonly answer: (request: Request) => ApiAnswer }[] = [
-  { method: 'POST', at: sending, answer: (request) => post(request, request.body) },
-  { method: 'POST', at: /^\/v3\/conversations$/, answer: createConversation },
-  { method: 'PUT', at: /^\/v3\/conversations\/([^/]+)\/activities\/([^/]+)$/, answer: ({ other }) => ok({ id: other }) },
-  { method: 'DELETE', at: /^\/v3\/conversations\/([^/]+)\/activities\/([^/]+)$/, answer: () => ok({}) },
-  {
-    method: 'GET',
-    at: /^\/v3\/conversations\/([^/]+)\/(?:activities\/[^/]+\/)?members$/,
-    answer: (request) => ok(membersOf(request)),
-  },
-  { method: 'GET', at: /^\/v3\/conversations\/([^/]+)\/pagedmembers$/, answer: (request) => ok({ members: membersOf(request) }) },
-  { method: 'GET', at: /^\/v3\/conversations\/([^/]+)\/members\/([^/]+)$/, answer: member },
-];
-
-function post({ conversation, identity, world }: Request, activity: Readonly<Record<string, unknown>>): ApiAnswer {
-  const person = personIn(conversation, identity);
-  if (person === undefined) return failure(404, 'ConversationNotFound', 'Conversation not found.');
-  const id = `${conversation}|${String(world.next()).padStart(7, '0')}`;
-  if (activity['type'] === 'message') world.receive({ to: person, text: String(activity['text'] ?? ''), id, identity });
-  return ok({ id });
-}
-
-function createConversation(request: Request): ApiAnswer {
-  const { body, identity } = request;
-  const [first] = Array.isArray(body['members']) ? body['members'] : [];
-  if (!isRecord(first) || typeof first['id'] !== 'string') return failure(400, 'BadArgument', 'A conversation needs a member.');
-  const conversation = conversationOf(first['id'], identity);
-  const activity = body['activity'];
-  if (!isRecord(activity)) return { status: 201, body: { id: conversation } };
-  const { status, body: posted } = post({ ...request, conversation }, activity);
-  return status === 200
-    ? { status: 201, body: { id: conversation, activityId: (posted as { id: string }).id } }
-    : { status, body: posted };
-}
-
-function membersOf({ conversation, identity }: Request): object[] {
-  const person = personIn(conversation, identity);
-  return person === undefined ? [] : [{ id: person, name: decodeURIComponent(person.slice('dl_'.length)), role: 'user' }];
-}
-
-function member(request: Request): ApiAnswer {
-  const [only] = membersOf(request);
-  const found = only !== undefined && personIn(request.conversation, request.identity) === request.other;
-  return found ? ok(only) : failure(404, 'MemberNotFoundInConversation', 'Member not found.');
-}
-
-/** Undefined for a conversation of another bot. */
-function personIn(conversation: string, identity: Identity): string | undefined {
-  const [person = ''] = conversation.split(':', 1);
-  return person !== '' && conversation === conversationOf(person, identity) ? person : undefined;
-}
-
 function repliesIn(answer: string): Outbound[] {
-  const { activities } = bodyOf({ text: answer }) as { activities?: unknown };
+  const { activities } = jsonIn(answer) as { activities?: unknown };
   const messages = Array.isArray(activities) ? activities.filter((one) => isRecord(one) && one['type'] === 'message') : [];
   return messages.map((one) => ({ text: String(one['text'] ?? '') }));
-}
-
-function bodyOf({ text }: Pick<ApiCall, 'text'>): Readonly<Record<string, unknown>> {
-  try {
-    const body: unknown = JSON.parse(text);
-    return isRecord(body) ? body : {};
-  } catch {
-    return {};
-  }
 }
 
 /** The path below `/bot`; unchanged for any other. Clients join it to the service URL with one slash or two. */
@@ -236,15 +154,6 @@ function pathOf(call: ApiCall): string {
 
 function appIdOf(identity: Identity): string {
   return identity.extra['appId'] ?? '';
-}
-
-function ok(body: unknown): ApiAnswer {
-  return { status: 200, body };
-}
-
-/** The Bot Connector's error shape. */
-function failure(status: number, code: string, message: string): ApiAnswer {
-  return { status, body: { error: { code, message } } };
 }
 
 function uuid(hex: string): string {

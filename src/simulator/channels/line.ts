@@ -21,11 +21,11 @@ export const lineVendor: Vendor = {
 
   webhook(act, context) {
     switch (act.does) {
-      case 'says':
-        return answerable(context, {
-          type: 'message',
-          message: { id: digits(context, 'message'), type: 'text', quoteToken: digest(`quote ${key(context)}`), text: act.text },
-        });
+      case 'says': {
+        const id = digits(context, 'message');
+        const message = { id, type: 'text', quoteToken: digest(`quote ${key(context)}`), text: act.text };
+        return answerable(context, { type: 'message', message }, id);
+      }
       case 'taps':
         return answerable(context, { type: 'postback', postback: { data: act.payload } });
       case 'refreshes':
@@ -96,27 +96,29 @@ export const lineVendor: Vendor = {
 };
 
 /** `x-line-signature`: HMAC-SHA256 over the body's bytes with the channel secret, base64. */
-export function lineSignature(channelSecret: string, bytes: string): string {
+function lineSignature(channelSecret: string, bytes: string): string {
   return createHmac('sha256', channelSecret).update(bytes, 'utf8').digest('base64');
 }
 
-function answerable(context: WebhookContext, event: Readonly<Record<string, unknown>>): Webhook {
-  return delivered(context, { ...event, replyToken: replyTokenFor(context.person, digest(`reply ${key(context)}`)) });
+/** An event that can be replied to. */
+function answerable(context: WebhookContext, event: Readonly<Record<string, unknown>>, messageId?: string): Webhook {
+  return delivered(context, { ...event, replyToken: replyTokenFor(context.person, digest(`reply ${key(context)}`)) }, messageId);
 }
 
-function delivered(context: WebhookContext, event: Readonly<Record<string, unknown>>): Webhook {
-  const id = `01${digest(`event ${key(context)}`)
-    .slice(0, 24)
-    .toUpperCase()}`;
+/** People take back messages by their ids; whatever is no message goes by the id of its event. */
+function delivered(context: WebhookContext, event: Readonly<Record<string, unknown>>, messageId?: string): Webhook {
+  const webhookEventId = `01${digest(`event ${key(context)}`)
+    .toUpperCase()
+    .slice(0, 24)}`;
   const common = {
     mode: 'active',
     timestamp: context.at,
     source: { type: 'user', userId: context.person },
-    webhookEventId: id,
+    webhookEventId,
     deliveryContext: { isRedelivery: false },
   };
   const body = { destination: context.identity.account, events: [{ ...event, ...common }] };
-  return { id, method: 'POST', body, encoding: 'json', headers: {} };
+  return { id: messageId ?? webhookEventId, method: 'POST', body, encoding: 'json', headers: {} };
 }
 
 /** What makes one webhook of a run different from all others. */

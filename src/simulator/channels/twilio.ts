@@ -64,9 +64,10 @@ export const twilioVendor: Vendor = {
   },
 
   /** Plain text goes to the user as it is, anything else is read as TwiML (Twilio's table of MIME types for webhook answers). */
-  answered(response) {
+  answered(response, webhook) {
     if (response.status < 200 || response.status > 299 || response.text === '') return [];
-    return contentType(response).startsWith('text/plain') ? [{ text: response.text }] : messagesOf(response.text);
+    const messages = contentType(response).startsWith('text/plain') ? [{ text: response.text }] : messagesOf(response.text);
+    return messages.map((message, index) => ({ ...message, id: `SM${digest(`answer ${index} to ${webhook.id}`)}` }));
   },
 
   api: (call, world) => (messagesRoute(call) === undefined ? undefined : createMessage(call, world)),

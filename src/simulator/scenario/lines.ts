@@ -67,24 +67,43 @@ export function iso(at: number): string {
 export interface Timeline {
   /** @param stamp real time, high resolution, ms. @default now */
   add(line: Line, stamp?: number): void;
-  /** Every line so far. */
-  all(): readonly Line[];
-  /** The lines added since the last time this was asked. */
+  /** What a person or the scenario did: no event, but part of the story. */
+  note(line: Line): void;
+  /** Every event so far. */
+  events(): readonly Line[];
+  /** Every event and note so far. */
+  story(): readonly Line[];
+  /** The events added since the last time this was asked. */
   fresh(): readonly Line[];
 }
 
+interface Entry {
+  readonly line: Line;
+  readonly stamp: number;
+  readonly isNote: boolean;
+}
+
 export function timeline(): Timeline {
-  const entries: { readonly line: Line; readonly stamp: number }[] = [];
+  const entries: Entry[] = [];
   let asked = 0;
-  const sorted = (part: typeof entries) =>
-    part.toSorted((a, b) => Date.parse(a.line.at) - Date.parse(b.line.at) || a.stamp - b.stamp).map((entry) => entry.line);
+  const add = (one: Line, isNote: boolean, stamp = performance.timeOrigin + performance.now()) => {
+    entries.push({ line: one, stamp, isNote });
+  };
   return {
-    add: (one, stamp = performance.timeOrigin + performance.now()) => void entries.push({ line: one, stamp }),
-    all: () => sorted(entries),
+    add: (one, stamp) => add(one, false, stamp),
+    note: (one) => add(one, true),
+    events: () => inOrder(entries.filter((entry) => !entry.isNote)),
+    story: () => inOrder(entries),
     fresh() {
       const part = entries.slice(asked);
       asked = entries.length;
-      return sorted(part);
+      return inOrder(part.filter((entry) => !entry.isNote));
     },
   };
+}
+
+function inOrder(entries: readonly Entry[]): readonly Line[] {
+  return entries
+    .toSorted((a, b) => Date.parse(a.line.at) - Date.parse(b.line.at) || a.stamp - b.stamp)
+    .map((entry) => entry.line);
 }

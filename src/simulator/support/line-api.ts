@@ -2,17 +2,17 @@ import { createHash } from 'node:crypto';
 import type { ApiAnswer, ApiCall, Identity, VendorWorld } from '../vendor.ts';
 import { isRecord } from './form-fields.ts';
 
-/** What LINE remembers between calls. */
+/** What LINE remembers about one channel, from its first call on. */
 interface Memory {
   /** Reply tokens that were used. */
   readonly spent: Set<string>;
   /** The answers to pushes that came with a retry key. */
   readonly pushed: Map<string, ApiAnswer>;
-  /** Pushed messages by endpoint; replies are free. */
-  readonly usage: Map<string, number>;
+  /** Pushes so far; replies are free. */
+  usage: number;
 }
 
-const memories = new WeakMap<VendorWorld, Memory>();
+const memories = new WeakMap<Identity, Memory>();
 
 const fewest = 1;
 const most = 5;
@@ -60,9 +60,9 @@ function routeOf(call: ApiCall): Route | undefined {
     case 'GET /v2/bot/message/quota':
       return () => ({ status: 200, body: { type: 'none' } });
     case 'GET /v2/bot/message/quota/consumption':
-      return (_call, world, identity) => ({
+      return (_call, _world, identity) => ({
         status: 200,
-        body: { totalUsage: memoryOf(world).usage.get(identity.endpoint) ?? 0 },
+        body: { totalUsage: memoryOf(identity).usage },
       });
   }
   const person = call.method === 'GET' ? /^\/v2\/bot\/profile\/([^/]+)$/.exec(path)?.[1] : undefined;
@@ -75,7 +75,7 @@ function routeOf(call: ApiCall): Route | undefined {
 function reply(call: ApiCall, world: VendorWorld, identity: Identity): ApiAnswer {
   const asked = bodyOf(call);
   const token = asked['replyToken'];
-  const { spent } = memoryOf(world);
+  const { spent } = memoryOf(identity);
   if (typeof token !== 'string' || !/^[0-9a-f]{64}$/.test(token) || spent.has(token)) return refusal(400, 'Invalid reply token');
   const problem = problemIn(asked['messages']);
   if (problem !== undefined) return problem;
@@ -86,9 +86,9 @@ function reply(call: ApiCall, world: VendorWorld, identity: Identity): ApiAnswer
 /** A retry key is executed once; who comes with it again is told so, with the first answer's messages. */
 function push(call: ApiCall, world: VendorWorld, identity: Identity): ApiAnswer {
   const asked = bodyOf(call);
-  const { pushed, usage } = memoryOf(world);
+  const memory = memoryOf(identity);
   const retryKey = call.headers['x-line-retry-key'];
-  const before = retryKey === undefined ? undefined : pushed.get(retryKey);
+  const before = retryKey === undefined ? undefined : memory.pushed.get(retryKey);
   if (before !== undefined) {
     const { sentMessages } = before.body as { sentMessages: unknown };
     const body = { message: 'The retry key is already accepted', sentMessages };
@@ -99,8 +99,8 @@ function push(call: ApiCall, world: VendorWorld, identity: Identity): ApiAnswer 
   const problem = problemIn(asked['messages']);
   if (problem !== undefined) return problem;
   const answer = send(to, asked['messages'] as readonly unknown[], world, identity);
-  usage.set(identity.endpoint, (usage.get(identity.endpoint) ?? 0) + 1);
-  if (retryKey !== undefined) pushed.set(retryKey, answer);
+  memory.usage += 1;
+  if (retryKey !== undefined) memory.pushed.set(retryKey, answer);
   return answer;
 }
 
@@ -148,8 +148,8 @@ function pathOf(call: ApiCall): string {
   return call.path.split('?', 1)[0] ?? '';
 }
 
-function memoryOf(world: VendorWorld): Memory {
-  const memory = memories.get(world) ?? { spent: new Set(), pushed: new Map(), usage: new Map() };
-  memories.set(world, memory);
+function memoryOf(identity: Identity): Memory {
+  const memory: Memory = memories.get(identity) ?? { spent: new Set(), pushed: new Map(), usage: 0 };
+  memories.set(identity, memory);
   return memory;
 }

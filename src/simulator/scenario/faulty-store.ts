@@ -1,0 +1,29 @@
+import { AdjournError } from '../../middleware/errors.ts';
+import type { Store } from '../../middleware/store.ts';
+
+/** A store that can be taken down and brought back. Closing it leaves the store behind it open. */
+export interface FaultyStore extends Store {
+  down(isDown: boolean): void;
+}
+
+export function faultyStore(store: Store): FaultyStore {
+  let isDown = false;
+  const up = async (): Promise<Store> => {
+    if (isDown) throw new AdjournError('STORE_UNAVAILABLE', 'The scenario has taken the store down.');
+    return store;
+  };
+  return {
+    capabilities: store.capabilities,
+    begin: async (...args) => (await up()).begin(...args),
+    commit: async (...args) => (await up()).commit(...args),
+    save: async (...args) => (await up()).save(...args),
+    renew: async (...args) => (await up()).renew(...args),
+    release: async (...args) => (await up()).release(...args),
+    claimDue: async (...args) => (await up()).claimDue(...args),
+    find: async (...args) => (await up()).find(...args),
+    close: async () => {},
+    down(wanted) {
+      isDown = wanted;
+    },
+  };
+}

@@ -1,0 +1,26 @@
+import { createSessions } from 'adjourn';
+import { initial } from '/work/main/samples/words.ts';
+import { createSimulator } from '/work/main/src/simulator/simulator.ts';
+import { virtualClock } from '/work/main/src/testing/virtual-clock.ts';
+import { azureVendor } from '/work/main/src/simulator/channels/azure.ts';
+const which = process.argv[2] ?? 'azure';
+const { start } = await import(`/work/main/samples/${which}/bot.ts`);
+const clock = virtualClock();
+const sim = await createSimulator({ clock, vendors: [azureVendor], onReceived: (m) => console.log('received', m.user, m.text), onUnknownRoute: (r) => console.log('unknown', r) });
+const sessions = createSessions({ initial, clock, endpoints: { main: {} } });
+sessions.on('*', (e) => console.log('event', e.type, (e as any).startReason ?? (e as any).reason ?? (e as any).command ?? (e as any).error ?? ''));
+const bot = await start({ sessions, endpoint: 'main', identity: sim.identity('azure', 'main'), vendorUrl: sim.url });
+const say = async (act: any, signature: any = 'right') => {
+  const hook = sim.webhook('azure', 'main', 'ada', act)!;
+  const answer = await sim.send(hook, { channel: 'azure', endpoint: 'main', url: bot.url, user: 'ada', signature });
+  console.log(JSON.stringify(act), signature, '->', answer.status, answer.text.slice(0, 200));
+  return hook;
+};
+const h = await say({ does: 'says', text: 'hi' });
+console.log('dup', (await sim.send(h, { channel: 'azure', endpoint: 'main', url: bot.url })).status);
+for (const sig of ['wrong', 'none', 'stale', 'right']) await say({ does: 'says', text: `x ${sig}` }, sig);
+for (const does of ['reads', 'types', 'reacts', 'edits', 'unsends', 'joins', 'refreshes']) await say({ does });
+await say({ does: 'taps', payload: 'DISCARD_ALL' });
+await say({ does: 'says', text: 'crash' });
+await say({ does: 'says', text: 'who' });
+await bot.close(); await sim.close(); await sessions.close();
