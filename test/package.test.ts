@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -12,8 +12,13 @@ const bare = mkdtempSync(join(tmpdir(), 'adjourn-'));
 /** From here the repository's own packages are found: the peers, Jest, the compiler. */
 const furnished = join(root, '.tmp', `package-${process.pid}`);
 
-const run = (folder: string, command: string, ...args: string[]) =>
-  execFileSync(command, args, { cwd: folder, encoding: 'utf8', stdio: 'pipe' });
+/** What a command prints. What it complains about is part of the error, whichever way it complains. */
+function run(folder: string, command: string, ...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`);
+  return stdout;
+}
+
 const node = (folder: string, ...args: string[]) => run(folder, process.execPath, ...args);
 const tool = (name: string) => join(root, 'node_modules', '.bin', name);
 const ways = Object.keys(manifest.exports)
@@ -46,6 +51,32 @@ describe('with no peer installed', () => {
     const script = `${ways.map((way) => `require('${way}');`).join('\n')}\nconsole.log('loaded');`;
     expect(node(bare, '--no-experimental-require-module', '--input-type=commonjs', '--eval', script)).toBe('loaded\n');
   });
+});
+
+it('a bot of modules and an adapter that was required share their sessions and errors', () => {
+  const script = `
+    import { createRequire } from 'node:module';
+    import { AdjournError, createSessions } from 'adjourn';
+    const require = createRequire(import.meta.url);
+    const { slackSessions } = require('adjourn/slack');
+    const { AdjournError: Other, isAdjournError } = require('adjourn');
+    const silent = { debug() {}, info() {}, warn() {}, error() {} };
+    const sessions = createSessions({ logger: silent });
+    const context = { teamId: 'T1', botUserId: 'UB' };
+    const event = { type: 'message', channel: 'D1', channel_type: 'im', user: 'U1', text: 'hi', ts: '1790000000.000100' };
+    await slackSessions(sessions)({
+      body: { type: 'event_callback', api_app_id: 'A1', team_id: 'T1', event_id: 'Ev1', event },
+      context,
+      client: { chat: { postMessage: async () => {} } },
+      next: async () => console.log(sessions.of(context).turnCount, sessions.current()?.key),
+    });
+    try {
+      sessions.of({});
+    } catch (error) {
+      console.log(error instanceof Other, error instanceof AdjournError, isAdjournError(error, 'ADJ_NO_SESSION'));
+    }`;
+  writeFileSync(join(bare, 'bot.mjs'), script);
+  expect(node(bare, 'bot.mjs')).toBe('1 slack/slack/T1%3AU1\nfalse true true\n');
 });
 
 describe('types', () => {

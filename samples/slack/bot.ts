@@ -9,6 +9,9 @@ export const start: StartSample = async ({ sessions, endpoint, identity, vendorU
   const { clock } = sessions;
   const app = new App({
     token: identity.token,
+    // Without these two Bolt asks for them at once, and fails for good where Slack does not answer.
+    botId: identity.extra['bot'] ?? '',
+    botUserId: identity.extra['botUser'] ?? '',
     signingSecret: identity.secret,
     logLevel: LogLevel.ERROR,
     // One try: a refused message is told at once instead of half an hour later.

@@ -22,7 +22,7 @@ export const start: StartSample = async ({ sessions, endpoint, identity, vendorU
   web.post(
     '/sms',
     twilio.webhook(identity.secret),
-    sms.wrap(async (req, res: express.Response) => {
+    sms.wrap(async (req, res) => {
       const response = new twilio.twiml.MessagingResponse();
       const send = () => res.type('text/xml').send(response.toString());
       const turn = sessions.turn(req);

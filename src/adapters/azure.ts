@@ -2,10 +2,10 @@ import type { Adapter, AdapterOptions, Channel } from '../middleware/adapter.ts'
 import { attach } from '../middleware/attach.ts';
 import type { Activity, Origin } from '../middleware/core/activity.ts';
 import type { Sessions } from '../middleware/sessions.ts';
-import { actOf } from './support/azure-act.ts';
+import { actOf, isProactive, meansOf } from './support/azure-act.ts';
 import { channelIdOf, placeOf } from './support/azure-place.ts';
 import { type AzureHost, type AzureSender, referenceOf, senderOf } from './support/azure-send.ts';
-import { part, text } from './support/azure-values.ts';
+import { text, timeOf } from './support/azure-values.ts';
 
 /** A Bot Framework activity, as botbuilder and the Agents SDK show it: the members we read. */
 export interface AzureActivity {
@@ -100,12 +100,8 @@ export function azureSessions<Data, Endpoint extends string>(
   let latest = adapter;
   const chosen = new WeakMap<Activity, Endpoint | undefined>();
   const byActivity = typeof endpoint === 'function' ? (activity: Activity) => chosen.get(activity) : endpoint;
-  const turns = attach(
-    sessions,
-    azure,
-    { ...settings, endpoint: byActivity },
-    senderOf(() => latest, appId),
-  );
+  const send = senderOf(() => latest, appId);
+  const turns = attach(sessions, azure, { ...settings, endpoint: byActivity }, send);
   return {
     async onTurn(context, next) {
       latest = adapter ?? (context.adapter as AzureHost);
@@ -116,6 +112,8 @@ export function azureSessions<Data, Endpoint extends string>(
         const chosenEndpoint = endpoint({ ...host, channelId: channelIdOf(host) });
         for (const activity of activities) chosen.set(activity, chosenEndpoint);
       }
+      const to = referenceOf(host);
+      let revoked = false;
       const succeed = async () => {
         if (host.type === 'invoke') await context.sendActivity(emptySuccess(host.name));
       };
@@ -123,8 +121,9 @@ export function azureSessions<Data, Endpoint extends string>(
         activities,
         hosts: [context],
         host: context,
-        to: referenceOf(host),
-        reply: (message) => context.sendActivity(message as string | object),
+        to,
+        reply: (message) =>
+          revoked ? send({ channel, endpoint: channel, to }, message) : context.sendActivity(message as string | object),
         run: next,
         pass: next,
         consumed: async (told) => {
@@ -134,6 +133,7 @@ export function azureSessions<Data, Endpoint extends string>(
         duplicate: succeed,
       });
       await within(answerByMs - (sessions.clock.now() - arrivedAt), saved, turns);
+      revoked = true;
     },
   };
 }
@@ -195,13 +195,6 @@ const knownTypes: ReadonlySet<string> = new Set([
   'commandResult',
 ]);
 
-/** What both SDKs name the turns a bot begins itself. On the Agents SDK their id is that of the user's last message. */
-const proactiveNames: readonly unknown[] = ['ContinueConversation', 'CreateConversation'];
-
-function isProactive(activity: unknown, type: string): boolean {
-  return type === 'event' && proactiveNames.includes(text(activity, 'name'));
-}
-
 /** Longest name kept of an event or invoke: pages may send any. */
 const longestName = 60;
 
@@ -213,7 +206,7 @@ function originOf(activity: AzureActivity, type: string): Origin {
     account: text(activity, 'recipient', 'id'),
     conversation: placeOf(activity),
     user: text(activity, 'from', 'id'),
-    at: timeOf(part(activity, 'timestamp')),
+    at: timeOf(activity),
     locale: text(activity, 'locale'),
   };
 }
@@ -221,19 +214,6 @@ function originOf(activity: AzureActivity, type: string): Origin {
 /** Web Chat sends a message again under a new activity id; what the page itself called it stays. */
 function idOf(activity: unknown): string | undefined {
   return text(activity, 'channelData', 'clientActivityID') ?? text(activity, 'id');
-}
-
-function timeOf(timestamp: unknown): number | undefined {
-  const at = timestamp instanceof Date ? timestamp.getTime() : Date.parse(String(timestamp));
-  return Number.isFinite(at) ? at : undefined;
-}
-
-/** A bot that is removed cannot write; an upgrade removes and adds it under other names. */
-function meansOf(activity: unknown, type: string): 'reachable' | 'unreachable' | undefined {
-  if (type !== 'installationUpdate' && type !== 'contactRelationUpdate') return undefined;
-  const action = text(activity, 'action');
-  if (action === 'add') return 'reachable';
-  return action === 'remove' ? 'unreachable' : undefined;
 }
 
 /** How long a request is held for a turn whose logic has returned, ms: half a second short of what the channels wait. */

@@ -104,12 +104,13 @@ export function messengerSessions<Data, Endpoint extends string>(
     name: messengerAdapter.name,
     ackWithinMs: messengerAdapter.capabilities.ackWithinMs,
     itemsOf,
+    partOf: (event) => event,
     without: withoutEvents,
     to: ({ account, user }) => ({ account, user }),
     send: ({ account, user }, message) =>
       postMessage('messenger', String(account), 'me', bodyFor(String(user), message), options),
   };
-  const channel = attach(sessions, messengerAdapter, options, sendTo(meta));
+  const channel = attach(sessions, messengerAdapter, options, sendTo(meta, options));
   return handler === undefined
     ? metaRequests(meta, channel, options)
     : metaEvents(meta, channel, options, handler, options.sessionless);

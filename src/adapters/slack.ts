@@ -3,7 +3,7 @@ import { attach } from '../middleware/attach.ts';
 import type { Activity, Conversation } from '../middleware/core/activity.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import { factsOf, firstAction, msOf, part, type SlackFacts, text } from './support/slack-facts.ts';
-import { addressed, addressOf, type SlackAuthorize, type SlackClient, senderOf } from './support/slack-send.ts';
+import { addressed, addressOf, type SlackClient, type SlackInstallations, senderOf } from './support/slack-send.ts';
 
 /** What Bolt hands its middleware, as far as it is read. */
 export interface SlackRequest {
@@ -113,7 +113,7 @@ export interface SlackOptions<Endpoint extends string = string> extends AdapterO
    */
   readonly client?: SlackClient | undefined;
   /** The app's own `authorize`, or its `InstallProvider`'s: finds the token of the workspace to send to. No token is kept. */
-  readonly authorize?: SlackAuthorize | undefined;
+  readonly authorize?: SlackInstallations['authorize'] | undefined;
   /** Set where Bolt's `App` has it: events are then acknowledged after the turn, so they do not wait for a minute. @default false */
   readonly processBeforeResponse?: boolean | undefined;
 }

@@ -144,8 +144,8 @@ export function whatsappSessions<Data, Endpoint extends string>(
     name: whatsappAdapter.name,
     ackWithinMs: whatsappAdapter.capabilities.ackWithinMs,
     itemsOf,
-    without: (webhook, events) =>
-      withoutMessages(webhook, new Set([...events].flatMap((event) => (event as WhatsAppEvent).message ?? []))),
+    partOf: (event) => event.message ?? event.status ?? event.value,
+    without: withoutMessages,
     to: ({ account, user, alias, conversation }) => ({
       account,
       user,
@@ -154,7 +154,7 @@ export function whatsappSessions<Data, Endpoint extends string>(
     }),
     send: (to, message) => postMessage('whatsapp', String(to['account']), String(to['account']), bodyFor(to, message), options),
   };
-  const channel = attach(sessions, whatsappAdapter, options, sendTo(meta));
+  const channel = attach(sessions, whatsappAdapter, options, sendTo(meta, options));
   return handler === undefined
     ? metaRequests(meta, channel, options)
     : metaEvents(meta, channel, options, handler, options.sessionless);

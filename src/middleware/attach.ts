@@ -4,6 +4,7 @@ import type { Engine } from './engine.ts';
 import { hasTurn, reasonWithout } from './intake.ts';
 import { newJob, type Place } from './job.ts';
 import type { Sessions } from './sessions.ts';
+import { patienceMs } from './shared.ts';
 import type { Turn } from './turn.ts';
 
 /**
@@ -40,16 +41,34 @@ export function attach<Request, Data, Endpoint extends string>(
     return key === undefined ? undefined : { channel: name, endpoint, key, policy };
   };
 
+  const rename = async (delivery: Delivery, about: Activity): Promise<void> => {
+    const endpoint = route(about);
+    if (endpoint === undefined) return;
+    const policy = engine.settings.policy(name, endpoint);
+    const key = keyOf(about, endpoint, policy.scope);
+    if (key === undefined) return;
+    const job = newJob(delivery, about, {
+      channel: name,
+      endpoint,
+      key,
+      policy,
+      waitMs: patienceMs,
+      arrivedAt: engine.clock.now(),
+    });
+    await engine.rename(job).catch((error) => engine.report(error, { channel: name, endpoint, key, user: about.user }));
+  };
+
   const turn = async (delivery: Delivery): Promise<Outcome> => {
     const [about] = delivery.activities;
     const place = about && placeOf(about);
     if (about === undefined || place === undefined) {
+      if (about?.kind === 'lifecycle' && about.means === 'renamed') await rename(delivery, about);
       if (about) engine.hosts.explain(delivery.hosts, reasonWithout(about, route(about)));
       await delivery.pass();
       return passed;
     }
-    const current = engine.current();
-    if (current?.turn.key === place.key && current.draft.state !== 'ended') {
+    const current = engine.current(place.key);
+    if (current !== undefined) {
       // The host calls its middleware again inside the turn: waiting for our own lease would never end.
       engine.hosts.bind(delivery.hosts, current.turn);
       const work = delivery.run(current.turn);

@@ -27,10 +27,16 @@ export interface Conducted<T> {
   readonly saved: Promise<boolean>;
 }
 
+/** The turn some code runs in, inside the one its request took before (a batch of several conversations). */
+interface TurnScope {
+  readonly running: Running;
+  readonly outer: TurnScope | undefined;
+}
+
 /** Runs handlers from their start to their end. */
 export interface Conductor {
-  /** The turn this code runs in. */
-  current(): Running | undefined;
+  /** The turn this code runs in: the innermost, or the one of a given conversation that is not over. */
+  current(key?: string): Running | undefined;
   /**
    * Resolves when the handler has returned and, unless it gave something to `waitUntil`, `settle` has.
    * Rejects with what the handler threw, after `settle`.
@@ -40,7 +46,7 @@ export interface Conductor {
 }
 
 export function conductor(clock: Clock, hosts: Hosts, report: (error: unknown, job: Job) => void): Conductor {
-  const running = new AsyncLocalStorage<Running>();
+  const scopes = new AsyncLocalStorage<TurnScope>();
 
   /** Never resolves; rejects when the turn has taken too long. */
   const timeout = async (job: Job, one: Running, done: AbortSignal): Promise<never> => {
@@ -56,7 +62,12 @@ export function conductor(clock: Clock, hosts: Hosts, report: (error: unknown, j
   };
 
   return {
-    current: () => running.getStore(),
+    current(key) {
+      let scope = scopes.getStore();
+      if (key === undefined) return scope?.running;
+      while (scope && (scope.running.draft.key !== key || scope.running.draft.state === 'ended')) scope = scope.outer;
+      return scope?.running;
+    },
     async conduct(task, started) {
       const { job } = task;
       const { running: one, returned } = startTurn(
@@ -65,7 +76,7 @@ export function conductor(clock: Clock, hosts: Hosts, report: (error: unknown, j
         (turn, handler) => {
           hosts.bind(job.delivery.hosts, turn.turn);
           started?.(turn);
-          return running.run(turn, handler);
+          return scopes.run({ running: turn, outer: scopes.getStore() }, handler);
         },
         task.work,
       );

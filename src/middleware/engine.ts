@@ -1,4 +1,5 @@
 import type { Outcome } from './adapter.ts';
+import { adopt } from './adopt.ts';
 import type { Conducted } from './conduct.ts';
 import { type ConversationRecord, newRecord } from './core/conversation.ts';
 import { isExpired } from './core/expiry.ts';
@@ -17,12 +18,14 @@ import type { Turn } from './turn.ts';
 
 /** Runs turns. The only place that knows the order of waiting, deciding, running and saving. */
 export interface Engine extends Shell {
-  /** The turn this code runs in. */
-  current(): Running | undefined;
+  /** The turn this code runs in: the innermost, or the one of a given conversation that is not over. */
+  current(key?: string): Running | undefined;
   /** A turn of its own: waits for the conversation, decides, runs the bot, saves. */
   take(job: Job): Promise<Outcome>;
   /** Runs `work` in the live session without an activity. @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE` */
   visit<T>(job: Job, work: (turn: Turn) => Promise<T>): Promise<T>;
+  /** A person has another name now: their record moves to the key that goes with it, with its session. */
+  rename(job: Job): Promise<void>;
   /** Changes a record under its lease by one transition. @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE` */
   change(job: Job, decide: (record: ConversationRecord | null) => Transition): Promise<ConversationRecord>;
 }
@@ -66,7 +69,13 @@ export function createEngine(parts: ShellParts): Engine {
       throw error;
     }
     if (held === undefined) return shared(shell, job, slot, last);
+    if (held.record?.movedTo !== undefined) {
+      await book.release(held.lease);
+      slot.leave();
+      return take({ ...job, key: held.record.movedTo });
+    }
     try {
+      held = await adopt(shell, job, held);
       let conducted: Conducted<unknown> | undefined;
       if (isProactive(job)) {
         conducted = await proactive(job, held);
@@ -90,13 +99,17 @@ export function createEngine(parts: ShellParts): Engine {
 
   const underLease = async <T>(job: Job, work: (held: Held) => Promise<T>): Promise<T> => {
     const slot = enter(job, []);
+    let moved: string | undefined;
     try {
       const held = await book.begin(job, slot);
       if (held === undefined) throw busy(job);
-      return await work(held);
+      moved = held.record?.movedTo;
+      if (moved === undefined) return await work(held);
+      await book.release(held.lease);
     } finally {
       slot.leave();
     }
+    return underLease({ ...job, key: moved }, work);
   };
 
   return {
@@ -109,6 +122,11 @@ export function createEngine(parts: ShellParts): Engine {
         const { value, saved } = await exclusive(shell, job, held, { ...untouched(aged.record, job), events: aged.events }, work);
         await saved;
         return value;
+      }),
+    rename: (job) =>
+      underLease(job, async (held) => {
+        const { lease } = await adopt(shell, job, held);
+        await book.release(lease);
       }),
     change: (job, decideOn) =>
       underLease(job, async (held) => {

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { type Activity, keyOf, partsOf } from './core/activity.ts';
 import type { Address, ConversationRecord } from './core/conversation.ts';
 import { type Explanation, explain } from './core/explain.ts';
-import type { EndpointSettings, OrganizationSettings } from './core/policy.ts';
+import type { EndpointSettings, OrganizationSettings, Policy } from './core/policy.ts';
 import { transition } from './core/transition.ts';
 import { emitter, type Listener } from './emitter.ts';
 import { createEngine, type Engine } from './engine.ts';
@@ -110,8 +110,8 @@ export function sessionsOver<Data, Endpoint extends string>(
     turn: (host) => typed(engine.hosts.find(host)),
     current: () => typed(engine.current()?.turn),
     async run(key, work) {
-      const current = engine.current();
-      if (current?.turn.key === key && current.draft.state !== 'ended') return work(current.turn as Turn<Data>);
+      const current = engine.current(key);
+      if (current !== undefined) return work(current.turn as Turn<Data>);
       return engine.visit(await outside(engine, key), (turn) => work(turn as Turn<Data>));
     },
     async open(address, { reason } = {}) {
@@ -149,10 +149,11 @@ export function sessionsOver<Data, Endpoint extends string>(
   return Object.defineProperty(sessions, engineKey, { value: engine });
 }
 
-async function find(engine: Engine, key: string) {
+async function find(engine: Engine, key: string): Promise<{ policy: Policy; record: ConversationRecord | undefined }> {
   const { channel, endpoint } = partsOf(key);
   const page = await engine.store.find({ keys: [key], limit: 1 });
   const record = (page.records[0]?.record ?? undefined) as ConversationRecord | undefined;
+  if (record?.movedTo !== undefined) return find(engine, record.movedTo);
   return { policy: engine.settings.policy(channel, endpoint), record };
 }
 

@@ -1,70 +1,93 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { text as textOf } from 'node:stream/consumers';
 import { App, type AppOptions, type Logger, LogLevel } from '@slack/bolt';
-import type { Clock } from '../../src/middleware/clock.ts';
+import { slackSessions } from '../../src/adapters/slack.ts';
+import { type AdjournEvent, createSessions, type Sessions, type SessionsOptions } from '../../src/index.ts';
+import { type TurnProbe, turnProbe } from '../../src/middleware/probe.ts';
 import { slackVendor } from '../../src/simulator/channels/slack.ts';
-import type { Act, ApiCall, Outbound, Signature, VendorWorld, Webhook } from '../../src/simulator/vendor.ts';
+import {
+  type Act,
+  createSimulator,
+  type Received,
+  type Signature,
+  type Webhook,
+  type WebhookAnswer,
+} from '../../src/simulator/simulator.ts';
+import { type VirtualClock, virtualClock } from '../../src/testing/virtual-clock.ts';
 
 export const identity = slackVendor.identity('desk');
+export const team = identity.account;
+export const bot = identity.extra['botUser'] ?? '';
+export const ada = slackVendor.person('ada');
+/** The channel that Ada and the bot have to themselves. */
+export const dm = `D${ada.slice(1)}`;
 
-/** A real Bolt app behind its HTTP receiver, and the Slack it talks to. */
+const nothing = () => {};
+const quiet = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+const quietInBolt: Logger = { ...quiet, setLevel: nothing, setName: nothing, getLevel: () => LogLevel.ERROR };
+
+export interface Data {
+  seen: string[];
+}
+export type DeskSessions = Sessions<Data, 'desk'>;
+
+/** Sessions of one endpoint, on a clock of their own. */
+export function desk(options: SessionsOptions<Data, 'desk'> = {}): { clock: VirtualClock; sessions: DeskSessions } {
+  const clock = virtualClock({ start: '2026-11-02T10:00:00Z' });
+  const sessions = createSessions({
+    endpoints: { desk: { expiration: 30 } },
+    initial: (): Data => ({ seen: [] }),
+    clock,
+    logger: quiet,
+    ...options,
+  });
+  return { clock, sessions };
+}
+
+/** A real Bolt app behind its own HTTP receiver, in a simulated workspace. */
 export interface Workspace extends AsyncDisposable {
-  readonly app: App;
-  /** What people were told, in order: by message, `response_url` or the answer to a slash command. */
+  /** What people were told, in order, by whatever way. */
   readonly said: string[];
-  /** The same with addressees. */
-  readonly received: (Outbound & { readonly to: string })[];
+  /** The same with who it was told. */
+  readonly received: Received[];
   /** What reached `app.error`. */
   readonly errors: unknown[];
-  /** Calls of the Web API the simulated Slack does not have. */
-  readonly unknown: string[];
-  /** The webhook for what a person does. */
-  webhook(act: Act, user?: string): Webhook;
-  /** An event of our own making, in the envelope of the simulated workspace. */
-  event(event: Readonly<Record<string, unknown>>, id: string): Webhook;
-  /** Sends a webhook over HTTP; resolves with the receiver's answer. */
-  post(webhook: Webhook, signature?: Signature): Promise<{ readonly status: number; readonly text: string }>;
-  /** `post`, then `rest`. */
-  deliver(webhook: Webhook, signature?: Signature): Promise<{ readonly status: number; readonly text: string }>;
-  /** Resolves when Bolt is done with everything it was sent. */
+  /** The webhook for what Ada does. */
+  webhook(act: Act): Webhook;
+  /** Sends a webhook over HTTP; resolves with Bolt's answer. */
+  post(webhook: Webhook, signature?: Signature): Promise<WebhookAnswer>;
+  /** The same, and waits until Bolt is done with everything. */
+  deliver(webhook: Webhook, signature?: Signature): Promise<WebhookAnswer>;
   rest(): Promise<void>;
 }
 
-/** @param mount adds middleware and listeners */
-export async function workspace(clock: Clock, mount: (app: App) => void, options: AppOptions = {}): Promise<Workspace> {
-  const received: Workspace['received'] = [];
+/** @param mount adds middleware and listeners to the app */
+export async function workspace(
+  { clock }: { readonly clock: VirtualClock },
+  mount: (app: App) => void,
+  options: AppOptions = {},
+): Promise<Workspace> {
+  const received: Received[] = [];
   const said: string[] = [];
   const errors: unknown[] = [];
-  const unknown: string[] = [];
   const running = new Set<Promise<void>>();
-  let sequence = 0;
-  const world: VendorWorld = {
-    now: () => clock.now(),
-    next: () => ++sequence,
-    identities: () => [identity],
-    receive(message) {
+  const simulator = await createSimulator({
+    clock,
+    onReceived(message) {
       received.push(message);
       said.push(message.text);
     },
-  };
-  const slack = createServer(async (request, response) => {
-    const call = await callOf(request);
-    const answer = slackVendor.api(call, world) ?? slackVendor.unknownRoute(call);
-    if (answer.status === 501) unknown.push(call.path);
-    response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
-    response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
+    onUnknownRoute: ({ path }) => void errors.push(path),
   });
-  slack.listen(0, '127.0.0.1');
-  await once(slack, 'listening');
-  const vendorUrl = addressOf(slack);
+  simulator.identity('slack', 'desk');
+  simulator.person('slack', 'ada');
 
   const app = new App({
-    ...(options.authorize ? {} : { token: identity.token }),
+    // Naming the bot spares Bolt the call of `auth.test`, which may outlive a short test.
+    ...(options.authorize ? {} : { token: identity.token, botId: identity.extra['bot'] ?? '', botUserId: bot }),
     signingSecret: identity.secret,
-    logger: silent,
-    clientOptions: { slackApiUrl: `${vendorUrl}/slack/api/`, retryConfig: { retries: 0 } },
+    logger: quietInBolt,
+    clientOptions: { slackApiUrl: `${simulator.url}/slack/api/`, retryConfig: { retries: 0 } },
     ...options,
   });
   app.error(async (error) => void errors.push(error));
@@ -76,43 +99,21 @@ export async function workspace(clock: Clock, mount: (app: App) => void, options
     return done;
   };
   const server = await app.start({ port: 0, host: '127.0.0.1' });
-  const url = `${addressOf(server)}/slack/events`;
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/slack/events`;
 
-  const webhook = (act: Act, user = 'ada'): Webhook => {
-    const context = {
-      identity,
-      user,
-      person: slackVendor.person(user),
-      at: clock.now(),
-      sequence: ++sequence,
-      about: undefined,
-      vendorUrl,
-    };
-    const made = slackVendor.webhook(act, context);
-    if (made === undefined) throw new Error(`Slack has no webhook for ${act.does}.`);
-    return made;
-  };
-  const post: Workspace['post'] = async (one, signature = 'right') => {
-    const { headers, bytes } = slackVendor.sign(one, identity, url, Date.now(), signature);
-    const answer = await fetch(url, { method: one.method, headers, body: bytes });
-    const text = await answer.text();
-    const shown = slackVendor.answered({ status: answer.status, headers: Object.fromEntries(answer.headers), text }, one);
-    said.push(...shown.map((message) => message.text));
-    return { status: answer.status, text };
-  };
+  const post: Workspace['post'] = (one, signature) =>
+    simulator.send(one, { channel: 'slack', endpoint: 'desk', url, user: 'ada', signature });
   const rest = async () => {
     while (running.size > 0) await Promise.allSettled(running);
   };
   return {
-    app,
     said,
     received,
     errors,
-    unknown,
-    webhook,
-    event(event, id) {
-      const { body, ...made } = webhook({ does: 'says', text: '' });
-      return { ...made, id, body: { ...body, event, event_id: id } };
+    webhook(act) {
+      const made = simulator.webhook('slack', 'desk', 'ada', act);
+      if (made === undefined) throw new Error(`Slack has no webhook for ${act.does}.`);
+      return made;
     },
     post,
     async deliver(one, signature) {
@@ -122,30 +123,77 @@ export async function workspace(clock: Clock, mount: (app: App) => void, options
     },
     rest,
     async [Symbol.asyncDispose]() {
-      await rest();
+      await simulator.close();
+      (server as Server).closeAllConnections();
       await app.stop();
-      slack.closeAllConnections();
-      slack.close();
     },
   };
 }
 
-async function callOf(request: IncomingMessage): Promise<ApiCall> {
-  const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
-  return { method: request.method ?? 'GET', path: request.url ?? '/', headers, text: await textOf(request) };
+export const says = (text: string): Act => ({ does: 'says', text });
+
+/** A message event in a channel. */
+export function posted(
+  text: string,
+  ts: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Readonly<Record<string, unknown>> {
+  return { type: 'message', channel: 'C07DECK0001', channel_type: 'channel', user: ada, text, ts, event_ts: ts, team, ...more };
 }
 
-function addressOf(server: { address(): string | AddressInfo | null }): string {
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+/** An event of our own making, in Slack's envelope. */
+export function event(id: string, one: Readonly<Record<string, unknown>>, more: Readonly<Record<string, unknown>> = {}): Webhook {
+  const authorizations = [{ enterprise_id: null, team_id: team, user_id: bot, is_bot: true, is_enterprise_install: false }];
+  const body = { type: 'event_callback', team_id: team, api_app_id: 'A1', event_id: id, event: one, authorizations, ...more };
+  return slackVendor.raw(body, {}, identity);
 }
 
-const nothing = () => {};
-const silent: Logger = {
-  debug: nothing,
-  info: nothing,
-  warn: nothing,
-  error: nothing,
-  setLevel: nothing,
-  setName: nothing,
-  getLevel: () => LogLevel.ERROR,
-};
+/** A slash command Ada gives in her direct channel. */
+export function command(name: string, text = ''): Webhook {
+  const ids = { team_id: team, channel_id: dm, user_id: ada, api_app_id: 'A1', trigger_id: `${name} ${text}` };
+  return slackVendor.raw({ ...ids, command: name, text, is_enterprise_install: 'false' }, {}, identity);
+}
+
+/** Something Ada does with a button, a form or a shortcut. */
+export function interaction(payload: Readonly<Record<string, unknown>>): Webhook {
+  const ids = { team: { id: team }, user: { id: ada, team_id: team }, is_enterprise_install: false, enterprise: null };
+  return slackVendor.raw({ payload: { ...ids, ...payload } }, {}, identity);
+}
+
+/** Resolves when the next turn that has to wait for its conversation does so. */
+export function waiting(): Promise<void> {
+  return new Promise((resolve) => {
+    const listener = (message: unknown) => {
+      if ((message as TurnProbe).phase !== 'waiting') return;
+      turnProbe.unsubscribe(listener);
+      resolve();
+    };
+    turnProbe.subscribe(listener);
+  });
+}
+
+/** Every event from now on. */
+export function eventsOf(sessions: DeskSessions): AdjournEvent[] {
+  const events: AdjournEvent[] = [];
+  sessions.on('*', (one) => void events.push(one));
+  return events;
+}
+
+/** Answers every message, action and command with the number of its turn. */
+export function counting(sessions: DeskSessions) {
+  return (app: App) => {
+    app.use(slackSessions(sessions, { endpoint: 'desk', client: app.client }));
+    app.message(async ({ context, message, say }) => {
+      const session = sessions.of(context);
+      session.data.seen.push('text' in message ? String(message.text) : '');
+      await say(`#${session.turnCount} ${session.data.seen.join('|')}`);
+    });
+    app.action(/.*/, async ({ ack, context, respond }) => {
+      await ack();
+      await respond(`#${sessions.of(context).turnCount} tapped`);
+    });
+    app.command(/.*/, async ({ ack, context }) => {
+      await ack(`#${sessions.of(context).turnCount} ran`);
+    });
+  };
+}

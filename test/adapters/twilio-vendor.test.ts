@@ -23,9 +23,9 @@ function said(text: string): Webhook {
 describe('identities', () => {
   it('are the same in every process, and of the right form', () => {
     expect(vendor.identity('support')).toEqual(identity);
-    expect(identity.account).toMatch(/^\+1302\d{7}$/);
+    expect(identity.account).toMatch(/^\+1999\d{7}$/);
     expect(identity.extra['accountSid']).toMatch(/^AC[0-9a-f]{32}$/);
-    expect(ada).toMatch(/^\+1415\d{7}$/);
+    expect(ada).toMatch(/^\+1555\d{7}$/);
     expect(vendor.person('bob')).not.toBe(ada);
     expect(vendor.identity('sales').account).not.toBe(identity.account);
   });

@@ -77,5 +77,5 @@ typed.on('late', (event) => event.lateBy.toFixed());
 typed.on('*', (event) => (event.type === 'opened' ? event.startReason : event.at));
 // @ts-expect-error no such event
 typed.on('opend', () => {});
-// @ts-expect-error an `opened` event has no reason for closing
-typed.on('opened', (event) => event.reason);
+// @ts-expect-error nothing has ended when a session opens
+typed.on('opened', (event) => event.endedAt);

@@ -73,3 +73,19 @@ function clickIn(activity: unknown, clicks: readonly string[]): Act | undefined 
   if (!clicks.includes(text(activity, 'name') ?? '') || part(activity, 'value', 'trigger') === 'automatic') return undefined;
   return { kind: 'postback', payload: text(activity, 'value', 'action', 'verb') ?? text(activity, 'value') };
 }
+
+/** What both SDKs name the turns a bot begins itself. On the Agents SDK their id is that of the user's last message. */
+const proactiveNames: readonly unknown[] = ['ContinueConversation', 'CreateConversation'];
+
+/** Whether the bot began this turn itself. */
+export function isProactive(activity: unknown, type: string): boolean {
+  return type === 'event' && proactiveNames.includes(text(activity, 'name'));
+}
+
+/** Whether the bot can write to the user from now on. A bot that is removed cannot; an upgrade removes and adds it under other names. */
+export function meansOf(activity: unknown, type: string): 'reachable' | 'unreachable' | undefined {
+  if (type !== 'installationUpdate' && type !== 'contactRelationUpdate') return undefined;
+  const action = text(activity, 'action');
+  if (action === 'add') return 'reachable';
+  return action === 'remove' ? 'unreachable' : undefined;
+}

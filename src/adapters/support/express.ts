@@ -17,6 +17,7 @@ import {
 export type WebRequest = IncomingMessage & { body?: unknown };
 export type WebResponse = ServerResponse;
 export type Next = (error?: unknown) => void;
+/** The bot’s own handler, or middleware. */
 export type WebHandler<Req = WebRequest, Res = WebResponse> = (req: Req, res: Res, next: Next) => unknown;
 
 /** What a request came with; `turn.host` of the two forms that hand the bot the request as it is. */
@@ -43,9 +44,9 @@ export interface ExpressSessions {
   (req: WebRequest, res: WebResponse, next: Next): void;
   /**
    * Wraps the bot's handler: the turn is the handler's promise. One turn per conversation and request.
-   * What the handler throws goes to Express' error middleware.
+   * What the handler throws goes to Express' error middleware. The handler's own type is kept, so that its parameters need none.
    */
-  wrap<Req extends WebRequest, Res extends WebResponse>(handler: WebHandler<Req, Res>): (req: Req, res: Res, next: Next) => void;
+  wrap<Handler extends (req: never, res: never, next: never) => unknown>(handler: Handler): Handler;
 }
 
 /**
@@ -82,29 +83,32 @@ export function requestSessions<Event>(webhook: ExpressWebhook<Event>): ExpressS
     handle(webhook, { req, res }, goOn).catch((error) => (passedOn ? webhook.channel.report(error) : next(error)));
   };
 
-  const wrap: ExpressSessions['wrap'] = (handler) => (req, res, next) => {
-    let threw = false;
-    const run = async (turns: readonly Turn[]) => {
-      let returned = false;
-      const tell: Next = (error) => {
-        if (error && error !== 'route' && error !== 'router' && !returned) for (const turn of turns) turn.fail(error);
-        next(error);
+  const wrapped =
+    (handler: WebHandler): WebHandler =>
+    (req, res, next) => {
+      let threw = false;
+      const run = async (turns: readonly Turn[]) => {
+        let returned = false;
+        const tell: Next = (error) => {
+          if (error && error !== 'route' && error !== 'router' && !returned) for (const turn of turns) turn.fail(error);
+          next(error);
+        };
+        try {
+          await handler(req, res, tell);
+        } catch (error) {
+          threw = true;
+          throw error;
+        } finally {
+          returned = true;
+        }
       };
-      try {
-        await handler(req, res, tell);
-      } catch (error) {
-        threw = true;
-        throw error;
-      } finally {
-        returned = true;
-      }
+      // What the handler threw is the host's; an error of ours must not break a response that the bot has already sent.
+      handle(webhook, { req, res }, run).catch((error) =>
+        threw || !res.headersSent ? next(error) : webhook.channel.report(error),
+      );
     };
-    // What the handler threw is the host's; an error of ours must not break a response that the bot has already sent.
-    handle(webhook, { req, res }, run).catch((error) =>
-      threw || !res.headersSent ? next(error) : webhook.channel.report(error),
-    );
-  };
 
+  const wrap: ExpressSessions['wrap'] = (handler) => wrapped(handler as unknown as WebHandler) as unknown as typeof handler;
   return Object.assign(plain, { wrap });
 }
 

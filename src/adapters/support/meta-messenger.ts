@@ -1,6 +1,6 @@
 import type { Activity, Origin } from '../../middleware/core/activity.ts';
 import type { MessengerEntry, MessengerEvent, MessengerMessage, MessengerWebhook } from '../messenger.ts';
-import { listOf, textOf, timeOf } from './meta-values.ts';
+import { isWritten, listOf, textOf, timeOf } from './meta-values.ts';
 import type { Item } from './webhook.ts';
 
 /** The parts of events that are no act of the user's. Source: Meta's "Webhook events" reference, Messenger Platform and Instagram. */
@@ -94,6 +94,7 @@ function messageOf(message: MessengerMessage, origin: Origin): Activity {
   if (origin.user === undefined) return unsupported('message', 'no sender', origin);
   if (id === undefined) return unsupported('message', 'no message id', origin);
   if (text === undefined && !attached && message['is_unsupported'] !== true) return unsupported('message', 'no content', origin);
+  if (text !== undefined && !isWritten(text)) return unsupported('message', 'a text that nobody can have written', origin);
   const type = message.quick_reply ? 'quick_reply' : 'message';
   return { ...origin, kind: 'message', type, id, addressed: true, ...(text === undefined || attached ? {} : { text }) };
 }

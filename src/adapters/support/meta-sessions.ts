@@ -1,4 +1,4 @@
-import type { Channel } from '../../middleware/adapter.ts';
+import type { AdapterOptions, Channel } from '../../middleware/adapter.ts';
 import type { Activity } from '../../middleware/core/activity.ts';
 import type { Address } from '../../middleware/core/conversation.ts';
 import {
@@ -27,8 +27,10 @@ export interface MetaChannel<Payload extends object, Event> {
   readonly name: string;
   readonly ackWithinMs: number;
   itemsOf(payload: Payload | undefined): readonly Item<Event>[];
-  /** The payload without some events. */
-  without(payload: Payload, events: ReadonlySet<unknown>): Payload;
+  /** The object in the payload that an event stands for: what a bot that reads `req.body` asks for its session with. */
+  partOf(event: Event): object;
+  /** The payload without some of those. */
+  without(payload: Payload, parts: ReadonlySet<unknown>): Payload;
   /** Where to send to whoever did this; JSON, the adapter's own part of an address. */
   to(activity: Activity): Readonly<Record<string, unknown>>;
   send(to: Readonly<Record<string, unknown>>, message: unknown): Promise<unknown>;
@@ -55,9 +57,9 @@ interface Taken<Payload> {
   readonly raw: 'bytes' | 'text' | undefined;
 }
 
-/** Sends to an address stored earlier. */
-export function sendTo<Payload extends object, Event>(meta: MetaChannel<Payload, Event>) {
-  return async (address: Address, message: unknown): Promise<unknown> => meta.send(address.to ?? {}, message);
+/** Sends to an address stored earlier, or to one that names no more than a person. */
+export function sendTo<Payload extends object, Event>(meta: MetaChannel<Payload, Event>, { accounts }: AdapterOptions) {
+  return async ({ user, to }: Address, message: unknown): Promise<unknown> => meta.send({ account: accounts?.[0], user, ...to }, message);
 }
 
 /** The plain and the wrapped form. The bot finds the webhook in `req.body`, parsed unless something before us left bytes or text there. */
@@ -67,9 +69,12 @@ export function metaRequests<Payload extends object, Event>(
   options: MetaWebhookOptions,
 ): ExpressSessions {
   const { webhook, gate } = expressOf(meta, channel, options);
-  const forms = requestSessions(webhook);
-  const wrap: ExpressSessions['wrap'] = (handler) => gate(forms.wrap(handler));
-  return Object.assign(gate<WebRequest, WebResponse>(forms), { wrap });
+  const items = (req: WebRequest) => webhook.items(req).map(({ activity, event }) => ({ activity, event: meta.partOf(event) }));
+  const forms = requestSessions<object>({ ...webhook, items });
+  // The types of the bot's own handler are its host's; here it is any of Node's.
+  const wrap: ExpressSessions['wrap'] = (handler) =>
+    gate(forms.wrap(handler) as unknown as WebHandler, handler as unknown as WebHandler) as unknown as typeof handler;
+  return Object.assign(gate(forms), { wrap });
 }
 
 /** The event handler form. */
@@ -111,32 +116,33 @@ function expressOf<Payload extends object, Event>(
     channel,
     ackWithinMs: meta.ackWithinMs,
     items: (req: WebRequest) => meta.itemsOf(taken.get(req)?.payload),
-    remove(req: WebRequest, events: ReadonlySet<unknown>) {
+    remove(req: WebRequest, parts: ReadonlySet<unknown>) {
       const found = taken.get(req);
       if (found === undefined) return;
-      const payload = meta.without(found.payload, events);
+      const payload = meta.without(found.payload, parts);
       rewrite(req, { ...found, payload }, secretsOf(options)[0]);
     },
     empty: (res: WebResponse) => void res.writeHead(200).end(),
-    to: ({ activity }: Item<Event>) => meta.to(activity),
-    reply: (message: unknown, { activity }: Item<Event>) => meta.send(meta.to(activity), message),
+    to: ({ activity }: Item) => meta.to(activity),
+    reply: (message: unknown, { activity }: Item) => meta.send(meta.to(activity), message),
     /** The command is done and saved: that the user could not be told must not make Meta deliver it again. */
-    consumed: async (text: string | undefined, { activity }: Item<Event>) =>
+    consumed: async (text: string | undefined, { activity }: Item) =>
       text === undefined ? undefined : meta.send(meta.to(activity), text).catch((error) => channel.report(error, activity)),
   };
+  /** `go` gets webhooks that are let in, `other` what is no webhook at all. */
   const gate =
-    <Req extends WebRequest, Res extends WebResponse>(go: WebHandler<Req, Res>) =>
-    (req: Req, res: Res, next: Next): void => {
+    (go: WebHandler, other: WebHandler = (_req, _res, next) => next()) =>
+    (req: WebRequest, res: WebResponse, next: Next): void => {
       const admitted = (admission: Admission) => {
-        if (admission.do === 'pass') return next();
-        if (admission.do === 'answer') return void res.writeHead(admission.status, plainText).end(admission.text);
+        if (admission.do === 'pass') return other(req, res, next);
+        if (admission.do === 'answer') return res.writeHead(admission.status, plainText).end(admission.text);
         const payload = admission.payload as Payload;
         const raw = typeof req.body === 'string' ? 'text' : req.body instanceof Uint8Array ? 'bytes' : undefined;
         taken.set(req, { payload, raw });
         if (admission.bytes !== undefined) leave(req, payload, admission.bytes, raw);
-        return void go(req, res, next);
+        return go(req, res, next);
       };
-      admitNode(meta.name, req, options).then(admitted, next);
+      admitNode(meta.name, req, options).then(admitted).catch(next);
     };
   return { webhook, gate };
 }

@@ -8,6 +8,14 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
+/** No app of Meta's lets a person write a longer text (WhatsApp: 65,536 characters). */
+const longestText = 100_000;
+
+/** Whether a person can have written this text: of a possible length, and of whole characters. Anything else is a hostile payload. */
+export function isWritten(text: string): boolean {
+  return text.length <= longestText && text.isWellFormed();
+}
+
 /** The objects of a list; anything else is an empty one. */
 export function listOf<T extends object>(value: readonly T[] | undefined): readonly T[] {
   return Array.isArray(value) ? value.filter((one) => typeof one === 'object' && one !== null) : [];

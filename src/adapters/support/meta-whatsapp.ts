@@ -10,7 +10,7 @@ import type {
   WhatsAppWebhook,
 } from '../whatsapp.ts';
 import { personOf, type WhatsAppPerson } from './meta-person.ts';
-import { has, listOf, textOf, timeOf } from './meta-values.ts';
+import { has, isWritten, listOf, textOf, timeOf } from './meta-values.ts';
 import type { Item } from './webhook.ts';
 
 /** Message types that carry content of the user's own under their own name. */
@@ -77,7 +77,7 @@ function changeOf(change: WhatsAppChange, entry: WhatsAppEntry): Item<WhatsAppEv
 }
 
 /** The rotation of a business-scoped id names the old one beside the new one. */
-function personIn(field: string, value: WhatsAppValue): WhatsAppPerson {
+function personIn(field: string, value: WhatsAppValue): Renaming {
   if (field !== 'user_id_update') return {};
   const [update] = listOf(value['user_id_update'] as readonly { user_id?: { current?: unknown; previous?: unknown } }[]);
   const { current, previous } = update?.user_id ?? {};
@@ -117,7 +117,8 @@ function inputOf(message: WhatsAppMessage, origin: Origin, addressed: boolean): 
   });
   if (type === 'text') {
     const body = textOf(message.text?.body);
-    return body === undefined ? unsupported(type, 'no text', origin) : said(body);
+    if (body === undefined) return unsupported(type, 'no text', origin);
+    return isWritten(body) ? said(body) : unsupported(type, 'a text that nobody can have written', origin);
   }
   if (type === 'button')
     return has(message, type)
@@ -148,7 +149,7 @@ function statusOf(status: WhatsAppStatus, at: Origin): Activity {
 }
 
 /** A changed number or id: the new one is the user, the old one the alias. */
-function changed({ system }: WhatsAppMessage, origin: Origin): WhatsAppPerson & Pick<Origin, 'conversation' | 'type'> {
+function changed({ system }: WhatsAppMessage, origin: Origin): Renaming & Pick<Origin, 'conversation' | 'type'> {
   const type = textOf(system?.type) ?? 'system';
   const now = personOf(system?.user_id, system?.wa_id);
   if (now.user === undefined) return { type };
@@ -156,9 +157,13 @@ function changed({ system }: WhatsAppMessage, origin: Origin): WhatsAppPerson & 
   return { ...renamed(now, before), type, conversation: { id: now.user, kind: 'direct' } };
 }
 
-function renamed({ user }: WhatsAppPerson, before: string | undefined): WhatsAppPerson {
+function renamed({ user }: WhatsAppPerson, before: string | undefined): Renaming {
   if (user === undefined) return {};
-  return before === undefined || before === user ? { user } : { user, alias: before };
+  return before === undefined || before === user ? { user } : { user, alias: before, means: 'renamed' };
+}
+
+interface Renaming extends WhatsAppPerson {
+  readonly means?: 'renamed';
 }
 
 /** The contact a message is from. One value may carry messages of several people; only a matching contact may name the sender. */

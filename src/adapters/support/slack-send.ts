@@ -13,12 +13,15 @@ export interface SlackSource {
   readonly enterpriseId: string | undefined;
   readonly teamId: string | undefined;
   readonly isEnterpriseInstall: boolean;
-  readonly conversationId: string;
-  readonly userId: string | undefined;
+  readonly conversationId?: string;
+  readonly userId?: string;
 }
 
-/** Finds the bot's token for an installation. */
-export type SlackAuthorize = (source: SlackSource) => Promise<{ readonly botToken?: string | undefined }>;
+/** Knows the bot's tokens: an app's own `authorize`, or an `InstallProvider`. */
+export interface SlackInstallations {
+  // A method, so that an `authorize` for workspaces alone fits as well as one for organisations.
+  authorize(source: SlackSource): Promise<{ readonly botToken?: string | undefined }>;
+}
 
 type To = NonNullable<Address['to']>;
 
@@ -58,7 +61,7 @@ export function addressed(to: To | undefined, message: unknown): { channel: stri
 /** @returns what sends outside of requests; undefined where neither a client nor a way to find tokens was given. */
 export function senderOf(
   latest: () => SlackClient | undefined,
-  options: { readonly client?: SlackClient | undefined; readonly authorize?: SlackAuthorize | undefined },
+  options: { readonly client?: SlackClient | undefined; readonly authorize?: SlackInstallations['authorize'] | undefined },
 ): Send | undefined {
   const { client, authorize } = options;
   if (client === undefined && authorize === undefined) return undefined;
@@ -76,11 +79,12 @@ export function senderOf(
 }
 
 function sourceOf(to: To | undefined): SlackSource {
+  const [conversationId, userId] = [text(to, 'channel'), text(to, 'user')];
   return {
     enterpriseId: text(to, 'enterpriseId'),
     teamId: text(to, 'teamId'),
     isEnterpriseInstall: part(to, 'isEnterpriseInstall') === true,
-    conversationId: text(to, 'channel') ?? '',
-    userId: text(to, 'user'),
+    ...(conversationId === undefined ? {} : { conversationId }),
+    ...(userId === undefined ? {} : { userId }),
   };
 }

@@ -79,8 +79,9 @@ export interface LifecycleActivity extends Origin {
   /**
    * `proactive`: a turn the bot itself began (Azure `ContinueConversation`): it gets the live session, but is no activity.
    * `unreachable`, `reachable`: the contact opted out or blocked the bot, or came back.
+   * `renamed`: the person of `alias` is called `user` from now on.
    */
-  readonly means?: 'proactive' | 'unreachable' | 'reachable' | undefined;
+  readonly means?: 'proactive' | 'unreachable' | 'reachable' | 'renamed' | undefined;
 }
 
 export interface UnsupportedActivity extends Origin {
@@ -118,6 +119,14 @@ export function keyOf(activity: Activity, endpoint: string, scope: Scope): strin
     parts.push(activity.user);
   }
   return parts.map(encodeURIComponent).join('/');
+}
+
+/** The key the same activity would have under the person's other name; undefined where it has none. */
+export function aliasKeyOf(activity: Activity, endpoint: string, scope: Scope): string | undefined {
+  const { alias, user, conversation } = activity;
+  if (alias === undefined || alias === user) return undefined;
+  const place = conversation?.kind === 'direct' && conversation.id === user ? { ...conversation, id: alias } : conversation;
+  return keyOf({ ...activity, user: alias, conversation: place }, endpoint, scope);
 }
 
 /** The parts of a key, decoded. */

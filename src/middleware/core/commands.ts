@@ -78,7 +78,10 @@ export function commandOf(activity: Activity, rules: CommandRules): CommandName 
     case 'message':
       return activity.addressed && activity.text !== undefined ? match(activity.text, activity.locale, rules) : undefined;
     case 'postback':
-      return activity.payload === undefined ? undefined : match(activity.payload.replace(/[_-]+/g, ' '), activity.locale, rules);
+      return activity.payload === undefined
+        ? undefined
+        : (match(activity.payload, activity.locale, rules) ??
+            match(activity.payload.replace(/[_-]+/g, ' '), activity.locale, rules));
     default:
       return undefined;
   }
@@ -116,9 +119,12 @@ function forLocale<T>(texts: Readonly<Record<string, T>>, locale: string | undef
   return own(texts, tag) ?? own(texts, tag.split(/[-_]/)[0] ?? tag);
 }
 
-/** Folds a text the way commands are compared: compatibility form, no case, single inner spaces. */
+/**
+ * Folds a text the way commands are compared: compatibility form, no case, single inner spaces.
+ * By way of upper case, since only that tells that ß and ss are the same letters.
+ */
 export function fold(text: string): string {
-  return text.normalize('NFKC').trim().toLowerCase().normalize('NFKC').replace(/\s+/g, ' ');
+  return text.normalize('NFKC').trim().toUpperCase().toLowerCase().normalize('NFKC').replace(/\s+/g, ' ');
 }
 
 function byLocale<In, Out>(value: In | Readonly<Record<string, In>>, map: (one: In) => Out): Record<string, Out> {

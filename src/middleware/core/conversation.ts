@@ -17,6 +17,8 @@ export interface ConversationRecord {
   /** Tokens by auth profile; they outlive a close, not a refresh. */
   readonly auth: Readonly<Record<string, unknown>>;
   readonly seen: Seen;
+  /** Set in a record that is only a signpost: the person has another name now, and this is the key that goes with it. */
+  readonly movedTo?: string | undefined;
   /** Where to send later, from another process; the adapter's own JSON, without live tokens. */
   readonly address?: Address | undefined;
 }
@@ -39,7 +41,8 @@ export function newRecord(): ConversationRecord {
 
 /** Whether a record says nothing that a missing one would not. */
 export function isEmpty(record: ConversationRecord): boolean {
-  const nothing = record.session === undefined && record.ended === undefined && record.seen.ids.length === 0;
+  const nothing =
+    record.movedTo === undefined && record.session === undefined && record.ended === undefined && record.seen.ids.length === 0;
   return nothing && Object.keys(record.variables).length === 0 && Object.keys(record.auth).length === 0;
 }
 
@@ -49,20 +52,26 @@ export interface Step {
   readonly events: readonly SessionEvent[];
 }
 
-/** Begins a session in a record that has none. */
+/** Begins a session in a record that has none, never before the one before it ended. */
 export function open(
   record: ConversationRecord,
   birth: Omit<Birth, 'previous' | 'startReason'>,
+  now: number,
   startReason?: StartReason,
 ): Step {
   const previous = record.ended;
-  const session = newSession({ ...birth, startReason: startReason ?? startReasonAfter(previous), previous });
+  const session = newSession({
+    ...birth,
+    at: Math.max(birth.at, previous?.endedAt ?? birth.at),
+    startReason: startReason ?? startReasonAfter(previous),
+    previous,
+  });
   return {
     record: { ...record, session },
     events: [
       {
         type: 'opened',
-        at: birth.at,
+        at: now,
         session: session.id,
         startReason: session.startReason,
         ...(previous ? { previous: previous.id } : {}),
@@ -80,16 +89,13 @@ export interface Close {
 
 /** Ends the live session and clears what a close clears. */
 export function close(record: ConversationRecord, session: SessionState, how: Close): Step {
-  const refresh = how.reason === 'refresh';
   const { session: _cleared, ...rest } = record;
-  const ended: EndedSession = { id: session.id, reason: how.reason, endedAt: how.endedAt };
+  // A channel's clock may be ahead of ours; no session ends before it began.
+  const endedAt = Math.max(how.endedAt, session.startedAt);
+  const ended: EndedSession = { id: session.id, reason: how.reason, endedAt };
+  const kept = { ...rest, ended, variables: keptVariables(record.variables, how.closedAt, false) };
   return {
-    record: {
-      ...rest,
-      ended,
-      variables: keptVariables(record.variables, how.closedAt, refresh),
-      auth: refresh ? {} : record.auth,
-    },
+    record: how.reason === 'refresh' ? refreshed(kept, how.closedAt) : kept,
     events: [
       {
         type: 'closed',
@@ -97,9 +103,9 @@ export function close(record: ConversationRecord, session: SessionState, how: Cl
         session: session.id,
         reason: how.reason,
         startedAt: session.startedAt,
-        endedAt: how.endedAt,
+        endedAt,
         closedAt: how.closedAt,
-        ...(how.reason === 'inactivity' ? { deadline: how.endedAt } : {}),
+        ...(how.reason === 'inactivity' ? { deadline: endedAt } : {}),
         message: 'off',
         interactive: session.interactive,
         developer: session.developer,
@@ -109,6 +115,11 @@ export function close(record: ConversationRecord, session: SessionState, how: Cl
       },
     ],
   };
+}
+
+/** What a refresh leaves: contact scope only. Tokens go, too. */
+export function refreshed(record: ConversationRecord, now: number): ConversationRecord {
+  return { ...record, variables: keptVariables(record.variables, now, true), auth: {} };
 }
 
 /** Whether a contact's sessions count as a developer's. */

@@ -1,6 +1,15 @@
 import { type Activity, type CommandName, isInput } from './activity.ts';
 import { commandOf } from './commands.ts';
-import { type Address, type ConversationRecord, close, isDeveloper, newRecord, open, type Step } from './conversation.ts';
+import {
+  type Address,
+  type ConversationRecord,
+  close,
+  isDeveloper,
+  newRecord,
+  open,
+  refreshed,
+  type Step,
+} from './conversation.ts';
 import type { SessionEvent } from './effect.ts';
 import { activityTime, deadlineOf, isExpired, lateBy } from './expiry.ts';
 import type { Policy } from './policy.ts';
@@ -99,10 +108,7 @@ export function transition(before: ConversationRecord | null, event: Conversatio
     case 'started':
       return started(record, event, policy, now);
     case 'touched':
-      return pass({
-        record: record.session && !record.session.interactive ? { ...record, session: touched(record.session, now) } : record,
-        events: [],
-      });
+      return pass(touchedByBot(record, policy, now));
     case 'ended':
       return pass(ended(record, event.reason, policy, now));
   }
@@ -115,16 +121,20 @@ export function expire(record: ConversationRecord, policy: Policy, at: number, n
   return close(record, session, { reason: 'inactivity', endedAt: deadlineOf(session, policy), closedAt: now });
 }
 
-/** When somebody must look at this record again, epoch ms, or null: an overdue session is finalised a day after its deadline, an empty record goes when no redelivery can come any more. */
+/**
+ * When somebody must look at this record again, epoch ms, or null: an overdue session is finalised a day after its deadline,
+ * a record that keeps neither variables nor tokens goes when no redelivery can come any more.
+ */
 export function wakeAt(record: ConversationRecord, policy: Policy): number | null {
+  if (record.movedTo !== undefined) return null;
   if (record.session !== undefined) {
     const deadline = deadlineOf(record.session, policy);
     return Number.isFinite(deadline) ? deadline + finaliseAfterMs : null;
   }
-  const ends = [record.ended?.endedAt, ...record.seen.at.slice(-1)].map((at) => (at ?? 0) + policy.redeliversForMs);
   const variables = Object.values(record.variables);
-  if (variables.some((one) => one.until === undefined)) return null;
-  return Math.max(...ends, ...variables.map((one) => one.until ?? 0));
+  if (variables.some((one) => one.until === undefined) || Object.keys(record.auth).length > 0) return null;
+  const lastWord = Math.max(record.ended?.endedAt ?? 0, ...record.seen.at);
+  return Math.max(lastWord + policy.redeliversForMs, ...variables.map((one) => one.until ?? 0));
 }
 
 /** A lazy session that nobody came back to is finalised this long after its deadline. */
@@ -144,42 +154,48 @@ function arrived(record: ConversationRecord, event: Arrived, policy: Policy, now
     event,
     policy,
   );
-  if (post !== undefined && hasSeen(record.seen, post) && record.session !== undefined) {
-    const verdict: Verdict = command === undefined ? { do: 'run', counts: false, lateBy: 0 } : { do: 'drop', quiet: true };
-    return { record: marked, events: [], verdict };
+  if (post !== undefined && hasSeen(record.seen, post)) {
+    if (command !== undefined) return { record: marked, events: [], verdict: { do: 'drop', quiet: true } };
+    if (record.session !== undefined) return { record: marked, events: [], verdict: { do: 'run', counts: false, lateBy: 0 } };
   }
   const at = activityTime(activity, event.arrivedAt, policy);
   const late = lateBy(activity, event.arrivedAt, policy, record.ended);
   const aged = expire(marked, policy, at, now);
-  if (command !== undefined) return commanded(aged, command, event, policy, at, now);
-
-  const live = inSession(aged.record, event, policy, at);
-  const session = { ...touched(live.session, at), interactive: true };
-  const events: SessionEvent[] = [...aged.events, ...live.events];
-  if (late > 0) events.push({ type: 'late', at: now, session: session.id, lateBy: late });
-  return { record: { ...live.record, session }, events, verdict: { do: 'run', counts: true, lateBy: late } };
+  if (command === 'refresh') return refresh(aged, event, policy, at, now, late);
+  if (command !== undefined) return discard(aged, command, policy, at, now);
+  return run(inSession(aged, event, policy, at, now), at, now, late);
 }
 
-function commanded(aged: Step, command: CommandName, event: Arrived, policy: Policy, at: number, now: number): Transition {
+function inSession(aged: Step, event: Arrived, policy: Policy, at: number, now: number): Step {
+  if (aged.record.session !== undefined) return aged;
+  const opened = open(aged.record, birth(aged.record, event, policy, at), now);
+  return { record: opened.record, events: [...aged.events, ...opened.events] };
+}
+
+/** The user's input reaches the bot in the live session. */
+function run({ record, events }: Step, at: number, now: number, late: number): Transition {
+  const session = { ...touched(record.session as SessionState, at), interactive: true };
+  const told: SessionEvent[] = late > 0 ? [{ type: 'late', at: now, session: session.id, lateBy: late }] : [];
+  return { record: { ...record, session }, events: [...events, ...told], verdict: { do: 'run', counts: true, lateBy: late } };
+}
+
+/** A new session starts at once, and nothing but contact scope comes along, even where no session was live. */
+function refresh(aged: Step, event: Arrived, policy: Policy, at: number, now: number, late: number): Transition {
   const { session } = aged.record;
-  const taken: SessionEvent = { type: 'command', at: now, command, ...(session ? { session: session.id } : {}) };
-  const events = [...aged.events, taken];
+  const from = session ? Math.max(at, session.lastActivityAt) : at;
+  const closed = session
+    ? close(aged.record, session, { reason: 'refresh', endedAt: from, closedAt: now })
+    : { record: refreshed(aged.record, now), events: [] };
+  const opened = open(closed.record, birth(closed.record, event, policy, from), now, 'refresh');
+  const events = [...aged.events, taken('refresh', session, now), ...closed.events, ...opened.events];
+  if (event.activity.kind === 'command' && event.activity.content) return run({ record: opened.record, events }, at, now, late);
+  return { record: opened.record, events, verdict: { do: 'consume', command: 'refresh' } };
+}
+
+function discard(aged: Step, command: Exclude<CommandName, 'refresh'>, policy: Policy, at: number, now: number): Transition {
+  const { session } = aged.record;
+  const events = [...aged.events, taken(command, session, now)];
   const verdict: Verdict = { do: 'consume', command };
-  if (command === 'refresh') {
-    const content = event.activity.kind === 'command' && event.activity.content;
-    const from = session ? Math.max(at, session.lastActivityAt) : at;
-    const ended = session ? close(aged.record, session, { reason: 'refresh', endedAt: from, closedAt: now }) : aged;
-    const opened = open(ended.record, birth(event, policy, from), 'refresh');
-    const record =
-      content && opened.record.session
-        ? { ...opened.record, session: { ...opened.record.session, interactive: true } }
-        : opened.record;
-    return {
-      record,
-      events: [...events, ...(session ? ended.events : []), ...opened.events],
-      verdict: content ? { do: 'run', counts: true, lateBy: 0 } : verdict,
-    };
-  }
   if (session === undefined) return { record: aged.record, events, verdict };
   if (command === 'discard' && policy.discardEndsSession) {
     const ended = close(aged.record, session, {
@@ -190,6 +206,10 @@ function commanded(aged: Step, command: CommandName, event: Arrived, policy: Pol
     return { record: ended.record, events: [...events, ...ended.events], verdict };
   }
   return { record: { ...aged.record, session: touched(discarded(session, command), at) }, events, verdict };
+}
+
+function taken(command: CommandName, session: SessionState | undefined, now: number): SessionEvent {
+  return { type: 'command', at: now, command, ...(session ? { session: session.id } : {}) };
 }
 
 function returned(record: ConversationRecord, event: Returned, now: number): Transition {
@@ -204,10 +224,17 @@ function started(record: ConversationRecord, event: Started, policy: Policy, now
   const aged = expire(record, policy, now, now);
   if (aged.record.session !== undefined) return pass(aged);
   const kept = event.address ? { ...aged.record, address: event.address } : aged.record;
-  const opened = open(kept, { ...event.fresh, at: now, developer: isDeveloper(policy, event.user) }, 'bot');
+  const opened = open(kept, { ...event.fresh, at: now, developer: isDeveloper(policy, event.user) }, now, 'bot');
   const told =
     event.reason === undefined ? opened.events : opened.events.map((one) => ({ ...one, reason: event.reason }) as SessionEvent);
   return pass({ record: opened.record, events: [...aged.events, ...told] });
+}
+
+function touchedByBot(record: ConversationRecord, policy: Policy, now: number): Step {
+  const aged = expire(record, policy, now, now);
+  const { session } = aged.record;
+  if (session === undefined || session.interactive) return aged;
+  return { record: { ...aged.record, session: touched(session, now) }, events: aged.events };
 }
 
 function ended(record: ConversationRecord, reason: CloseReason, policy: Policy, now: number): Step {
@@ -216,16 +243,10 @@ function ended(record: ConversationRecord, reason: CloseReason, policy: Policy, 
   return close(aged.record, aged.record.session, { reason, endedAt: now, closedAt: now });
 }
 
-/** The live session, or a new one. A new session never begins before the one before it ended. */
-function inSession(record: ConversationRecord, event: Arrived, policy: Policy, at: number): Step & { session: SessionState } {
-  if (record.session !== undefined) return { record, events: [], session: record.session };
+/** What was written before the session before it ended begins a new one at its arrival. */
+function birth(record: ConversationRecord, event: Arrived, policy: Policy, at: number) {
   const from = record.ended !== undefined && at < record.ended.endedAt ? event.arrivedAt : at;
-  const opened = open(record, birth(event, policy, from));
-  return { ...opened, session: opened.record.session as SessionState };
-}
-
-function birth(event: Arrived, policy: Policy, at: number) {
-  return { ...event.fresh, at, developer: isDeveloper(policy, event.activity.user) };
+  return { ...event.fresh, at: from, developer: isDeveloper(policy, event.activity.user) };
 }
 
 function mark(record: ConversationRecord, event: Arrived, policy: Policy): ConversationRecord {

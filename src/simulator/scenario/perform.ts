@@ -18,7 +18,7 @@ export interface Performer {
 /** A delivery that can be repeated by its id. */
 interface Sent {
   readonly webhook: Webhook;
-  readonly place: Required<Pick<Place, 'endpoint' | 'channel'>> & Pick<Place, 'user'>;
+  readonly place: { readonly endpoint: string; readonly channel: string; readonly user: string | undefined };
   attempts: number;
 }
 

@@ -1,7 +1,6 @@
 import type { Explanation } from '../../middleware/core/explain.ts';
-import { isAdjournError } from '../../middleware/errors.ts';
 import { vendors as allVendors } from '../vendors.ts';
-import { type Scenario, ScenarioError } from './format.ts';
+import type { Scenario } from './format.ts';
 import type { Line } from './lines.ts';
 import type { Mismatch } from './match.ts';
 import { performer } from './perform.ts';
@@ -9,8 +8,8 @@ import { type Stage, type StageOptions, setStage } from './stage.ts';
 import { readScenario } from './validate.ts';
 
 export interface PlayOptions<Data> extends StageOptions<Data> {
-  /** Told once every bot runs. */
-  readonly onStarted?: ((stage: Stage<Data>) => void) | undefined;
+  /** Told once every bot runs; the scenario begins when it is done. */
+  readonly onStarted?: ((stage: Stage<Data>) => Promise<void>) | undefined;
 }
 
 /** What came of a run. */
@@ -33,12 +32,10 @@ export interface Played {
  */
 export async function playScenario<Data>(data: unknown, options: PlayOptions<Data>): Promise<Played> {
   const scenario = readScenario(data, options.vendors ?? allVendors);
-  const stage = await setStage(scenario, options).catch((error) => {
-    throw isAdjournError(error, 'ADJ_CONFIG_INVALID') ? new ScenarioError('endpoints', error.message) : error;
-  });
+  const stage = await setStage(scenario, options);
   try {
     await stage.clock.advanceTo(scenario.start);
-    options.onStarted?.(stage);
+    await options.onStarted?.(stage);
     return await run(scenario, stage);
   } finally {
     await stage.close();

@@ -1,4 +1,5 @@
 import type { Clock } from '../../middleware/clock.ts';
+import { isAdjournError } from '../../middleware/errors.ts';
 import type { AdjournEvent } from '../../middleware/events.ts';
 import { type Sessions, sessionsOver } from '../../middleware/sessions.ts';
 import type { Store } from '../../middleware/store.ts';
@@ -6,7 +7,7 @@ import { type VirtualClock, virtualClock } from '../../testing/virtual-clock.ts'
 import { createSimulator, type Identity, type Simulator, type UnknownRoute, type Vendor } from '../simulator.ts';
 import { type CallCount, countCalls } from './calls.ts';
 import { type FaultyStore, faultyStore } from './faulty-store.ts';
-import type { Scenario } from './format.ts';
+import { type Scenario, ScenarioError } from './format.ts';
 import { line, lineOfEvent, type Timeline, timeline } from './lines.ts';
 import { type Watch, watch } from './rest.ts';
 
@@ -132,7 +133,7 @@ export async function setStage<Data>(scenario: Scenario, options: StageOptions<D
     for (let rank = 1; rank <= scenario.processes; rank++) processes.push(await startProcess(rank));
   } catch (error) {
     await close();
-    throw error;
+    throw isAdjournError(error, 'ADJ_CONFIG_INVALID') ? new ScenarioError('endpoints', error.message) : error;
   }
   return {
     clock,
