@@ -1,10 +1,12 @@
-import type { Adapter, AdapterOptions, Channel } from '../middleware/adapter.ts';
+import type { Adapter, AdapterOptions } from '../middleware/adapter.ts';
 import { attach } from '../middleware/attach.ts';
 import type { Activity, Origin } from '../middleware/core/activity.ts';
 import type { Sessions } from '../middleware/sessions.ts';
+import type { Turn } from '../middleware/turn.ts';
 import { actOf, isProactive, meansOf } from './support/azure-act.ts';
+import { nesting, within } from './support/azure-hold.ts';
 import { channelIdOf, placeOf } from './support/azure-place.ts';
-import { type AzureHost, type AzureSender, referenceOf, senderOf } from './support/azure-send.ts';
+import { type AzureHost, type AzureSender, emptySuccess, referenceOf, senderOf } from './support/azure-send.ts';
 import { text, timeOf } from './support/azure-values.ts';
 
 /** A Bot Framework activity, as botbuilder and the Agents SDK show it: the members we read. */
@@ -98,6 +100,7 @@ export function azureSessions<Data, Endpoint extends string>(
   { endpoint, clicks, appId, adapter, ...settings }: AzureOptions<Endpoint> = {},
 ): AzureMiddleware {
   let latest = adapter;
+  const nested = nesting();
   const chosen = new WeakMap<Activity, Endpoint | undefined>();
   const byActivity = typeof endpoint === 'function' ? (activity: Activity) => chosen.get(activity) : endpoint;
   const send = senderOf(() => latest, appId);
@@ -114,6 +117,7 @@ export function azureSessions<Data, Endpoint extends string>(
       }
       const to = referenceOf(host);
       let revoked = false;
+      let taken: Turn | undefined;
       const succeed = async () => {
         if (host.type === 'invoke') await context.sendActivity(emptySuccess(host.name));
       };
@@ -124,7 +128,10 @@ export function azureSessions<Data, Endpoint extends string>(
         to,
         reply: (message) =>
           revoked ? send({ channel, endpoint: channel, to }, message) : context.sendActivity(message as string | object),
-        run: next,
+        run: (turn) => {
+          taken = turn;
+          return nested.during(turn, next);
+        },
         pass: next,
         consumed: async (told) => {
           await succeed();
@@ -132,7 +139,8 @@ export function azureSessions<Data, Endpoint extends string>(
         },
         duplicate: succeed,
       });
-      await within(answerByMs - (sessions.clock.now() - arrivedAt), saved, turns);
+      // The Agents SDK's long-running messages work on in a turn of their own, so that the request need not wait.
+      if (!nested.has(taken)) await within(answerByMs - (sessions.clock.now() - arrivedAt), saved, turns);
       revoked = true;
     },
   };
@@ -218,15 +226,3 @@ function idOf(activity: unknown): string | undefined {
 
 /** How long a request is held for a turn whose logic has returned, ms: half a second short of what the channels wait. */
 const answerByMs = azure.capabilities.ackWithinMs - 500;
-
-async function within(ms: number, done: Promise<unknown>, turns: Channel): Promise<void> {
-  const over = new AbortController();
-  await Promise.race([done, turns.sleep(Math.max(0, ms), over.signal)]);
-  over.abort();
-}
-
-/** An invoke must be answered, or the host says 501. A card expects a body of its kind, else it shows an error. */
-function emptySuccess(name: string | undefined): object {
-  const body = { statusCode: 200, type: 'application/vnd.microsoft.activity.message', value: '' };
-  return { type: 'invokeResponse', value: name === 'adaptiveCard/action' ? { status: 200, body } : { status: 200 } };
-}

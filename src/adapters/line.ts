@@ -1,7 +1,7 @@
 import type { Adapter, AdapterOptions } from '../middleware/adapter.ts';
+import { attach } from '../middleware/attach.ts';
 import type { Activity } from '../middleware/core/activity.ts';
 import { AdjournError } from '../middleware/errors.ts';
-import { attach } from '../middleware/attach.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import {
   type ExpressSessions,
@@ -58,7 +58,7 @@ export const lineAdapter: Adapter<LineRequest> = {
  */
 export function lineSessions<Data, Endpoint extends string, Event extends object = LineEvent>(
   sessions: Sessions<Data, Endpoint>,
-  options: LineOptions<Endpoint, Event>,
+  options: LineOptions<Endpoint, NoInfer<Event>>,
   handler: EventHandler<Event, Data>,
 ): (req: WebRequest, res: WebResponse, next: Next) => void;
 export function lineSessions<Data, Endpoint extends string>(

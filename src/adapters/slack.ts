@@ -2,6 +2,7 @@ import type { Adapter, AdapterOptions } from '../middleware/adapter.ts';
 import { attach } from '../middleware/attach.ts';
 import type { Activity, Conversation } from '../middleware/core/activity.ts';
 import type { Sessions } from '../middleware/sessions.ts';
+import { adoptConversation } from './support/slack-conversation.ts';
 import { factsOf, firstAction, msOf, part, type SlackFacts, text } from './support/slack-facts.ts';
 import { addressed, addressOf, type SlackClient, type SlackInstallations, senderOf } from './support/slack-send.ts';
 
@@ -61,7 +62,8 @@ export const slack: Adapter<SlackRequest> = {
 /**
  * Bolt middleware that gives every message, action, command, shortcut and view submission its session.
  * Mount it with `app.use()`, before `app.assistant()`, which keeps its events to itself. Listeners call `sessions.of(context)`;
- * the turn ends when all of them have returned. What they throw goes to `app.error` as ever.
+ * the turn ends when all of them have returned. What they throw goes to `app.error` as ever. `context.conversation` and
+ * `context.updateConversation` become the session's own. `accounts` are ids of workspaces, or of organisations for org-wide installs.
  *
  * Events wait up to a minute for a busy conversation, since Bolt has acknowledged them. What the bot itself must acknowledge within
  * Slack's 3 seconds waits 2.5 of them, then runs beside the other turn (`turn.exclusive` is false).
@@ -93,7 +95,10 @@ export function slackSessions<Data, Endpoint extends string>(
       host: request,
       to,
       reply,
-      run: next,
+      run: (turn) => {
+        adoptConversation(context, turn, sessions.clock.now());
+        return next();
+      },
       pass: next,
       consumed: async (told) => {
         await ack(isCommand ? told : undefined);

@@ -1,6 +1,7 @@
 import type { Adapter, AdapterOptions } from '../middleware/adapter.ts';
 import { attach } from '../middleware/attach.ts';
 import type { Activity } from '../middleware/core/activity.ts';
+import { AdjournError } from '../middleware/errors.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import type { ExpressSessions } from './support/express.ts';
 import { type GraphOptions, postMessage } from './support/meta-graph.ts';
@@ -152,7 +153,10 @@ export function whatsappSessions<Data, Endpoint extends string>(
       alias,
       ...(conversation?.kind === 'shared' ? { group: conversation.id } : {}),
     }),
-    send: (to, message) => postMessage('whatsapp', String(to['account']), String(to['account']), bodyFor(to, message), options),
+    send: async ({ account, ...to }, message) => {
+      if (typeof account !== 'string') throw numberUnknown();
+      return postMessage('whatsapp', account, account, bodyFor(to, message), options);
+    },
   };
   const channel = attach(sessions, whatsappAdapter, options, sendTo(meta, options));
   return handler === undefined
@@ -180,6 +184,13 @@ function bodyFor({ user, alias, group }: WhatsAppReceiver, message: unknown): ob
       : { recipient_type: 'group', to: group };
   const content = typeof message === 'object' && message !== null ? message : { type: 'text', text: { body: String(message) } };
   return { messaging_product: 'whatsapp', ...receiver, ...content };
+}
+
+function numberUnknown(): AdjournError {
+  return new AdjournError('ADJ_SEND_FAILED', 'No phone number id to send from is known.', {
+    where: 'whatsapp',
+    hint: "Name it in the address (`to: { account: '…' }`) or in `accounts`.",
+  });
 }
 
 interface WhatsAppReceiver {

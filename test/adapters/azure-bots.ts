@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import {
-  CloudAdapter as AgentsAdapter,
   AgentApplication,
+  CloudAdapter as AgentsAdapter,
   authorizeJWT,
   ConnectorClient,
   getAuthConfigWithDefaults,
@@ -56,7 +56,12 @@ export interface Reference {
   readonly activityId: string;
   readonly channelId: string;
   readonly serviceUrl: string;
-  readonly conversation: { readonly id: string; readonly isGroup: boolean; readonly conversationType: string; readonly name: string };
+  readonly conversation: {
+    readonly id: string;
+    readonly isGroup: boolean;
+    readonly conversationType: string;
+    readonly name: string;
+  };
   readonly user: { readonly id: string; readonly name: string };
   readonly bot: { readonly id: string; readonly name: string };
   readonly agent: { readonly id: string; readonly name: string };
@@ -83,12 +88,17 @@ interface Setup {
   readonly options?: AzureOptions;
   /** Agents SDK only. */
   readonly longRunningMessages?: boolean;
+  /** How many turns of the event loop it takes to get a token to send with; Agents SDK only. */
+  readonly ticksToConnect?: number;
 }
 
 type Sdk = 'botbuilder' | 'agents-hosting';
 export const sdks: readonly Sdk[] = ['botbuilder', 'agents-hosting'];
 
-export async function startBot(sdk: Sdk, { logic, sessions: settings, options, longRunningMessages = false }: Setup): Promise<Bot> {
+export async function startBot(
+  sdk: Sdk,
+  { logic, sessions: settings, options, longRunningMessages = false, ticksToConnect = 0 }: Setup,
+): Promise<Bot> {
   const clock = virtualClock({ start: '2026-11-02T10:00:00Z' });
   const said: string[] = [];
   const errors: unknown[] = [];
@@ -134,7 +144,7 @@ export async function startBot(sdk: Sdk, { logic, sessions: settings, options, l
       activityId: 'of-an-old-message',
       channelId: 'directline',
       serviceUrl,
-      conversation: { ...conversation, conversationType: 'personal', name: '' },
+      conversation: { ...conversation, conversationType: 'personal', name: 'orchard' },
       user: from,
       bot: recipient,
       agent: recipient,
@@ -192,7 +202,11 @@ export async function startBot(sdk: Sdk, { logic, sessions: settings, options, l
   function onAgents(): Hosted {
     const trust = getAuthConfigWithDefaults({ clientId: appId, authorityEndpoint: `${simulator.url}/bot`, issuers: [issuer] });
     const adapter = new (class extends AgentsAdapter {
-      protected override async createConnectorClientWithIdentity(_identity: object, { serviceUrl: to = '' }: { serviceUrl?: string }) {
+      protected override async createConnectorClientWithIdentity(
+        _identity: object,
+        { serviceUrl: to = '' }: { serviceUrl?: string },
+      ) {
+        for (let tick = 0; tick < ticksToConnect; tick++) await new Promise(setImmediate);
         return ConnectorClient.createClientWithToken(to, token);
       }
     })(trust);

@@ -1,5 +1,6 @@
+import Keyv from 'keyv';
 import { describe, expect, it } from 'vitest';
-import { isAdjournError } from '../../src/index.ts';
+import { isAdjournError, keyvStore } from '../../src/index.ts';
 import { type Bot, type Context, sdks, startBot } from './azure-bots.ts';
 
 /** Answers with the number of the turn. */
@@ -56,7 +57,8 @@ describe.each(sdks)('azureSessions on %s', (sdk) => {
       },
     });
     const copilot = [{ type: 'ProductInfo', id: 'COPILOT' }];
-    const from = (channelId: string, id: string, entities?: object[]) => bot.post(bot.activity({ channelId, id, text: id, entities }));
+    const from = (channelId: string, id: string, entities?: object[]) =>
+      bot.post(bot.activity({ channelId, id, text: id, entities }));
     await from('msteams', 't1');
     await from('webchat', 'w1');
     await from('telegram', 'none of ours');
@@ -187,14 +189,19 @@ describe.each(sdks)('azureSessions on %s', (sdk) => {
   });
 
   it('keeps ids for later, and neither tokens nor what the channel sent', async () => {
-    await using bot = await startBot(sdk, { logic: counts });
-    await bot.post(bot.activity({ id: 's1', channelId: 'slack', text: 'a', channelData: { ApiToken: 'live-token', SlackMessage: {} } }));
+    const store = keyvStore(new Keyv());
+    await using bot = await startBot(sdk, { logic: counts, sessions: { store, endpoints: { main: {} } } });
+    await bot.post(
+      bot.activity({ id: 's1', channelId: 'slack', text: 'a', channelData: { ApiToken: 'live-token', SlackMessage: {} } }),
+    );
     const [opened] = bot.events;
     await bot.sessions.run(opened?.key ?? '', async (turn) => {
       await turn.reply('the job is done');
     });
     expect(bot.said).toEqual(['#1 a', 'the job is done']);
-    expect(JSON.stringify(bot.events)).not.toContain('live-token');
+    const kept = JSON.stringify(await store.find({ prefix: 'azure/' }));
+    expect(kept).toContain(bot.reference.conversation.id);
+    expect(kept).not.toMatch(/live-token|SlackMessage|activityId/);
   });
 
   it('holds the request until the turn is saved, and replies afterwards by a turn of its own', async () => {
@@ -270,27 +277,33 @@ describe.each(sdks)('turns the bot begins itself, on %s', (sdk) => {
   });
 });
 
-describe('longRunningMessages of the Agents SDK', () => {
+describe.each([
+  ['begins at once', 0],
+  ['begins after the request was answered', 50],
+])('longRunningMessages of the Agents SDK, where the work %s', (_when, ticksToConnect) => {
   it('answers at once and works on in the session of the message', async () => {
     const { promise: patience, resolve: goOn } = Promise.withResolvers<void>();
-    const { promise: done, resolve } = Promise.withResolvers<void>();
     await using bot = await startBot('agents-hosting', {
       longRunningMessages: true,
+      ticksToConnect,
       async logic(context, { sessions }) {
         if (context.activity.text === 'slow') await patience;
         const session = sessions.of(context);
         session.data.seen.push(context.activity.text ?? '');
         await context.sendActivity(`#${session.turnCount} ${session.data.seen.join()}`);
-        resolve();
       },
     });
+    const told = async (times: number) => {
+      while (bot.said.length < times) await new Promise(setImmediate);
+    };
     await bot.says('slow');
     expect(bot.said).toEqual([]);
     goOn();
-    await done;
+    await told(1);
     await bot.says('quick');
-    while (bot.said.length < 2) await new Promise(setImmediate);
+    await told(2);
     expect(bot.said).toEqual(['#1 slow', '#2 slow,quick']);
-    expect(bot.events.map(({ type }) => type)).toEqual(['opened']);
+    await bot.sessions.close();
+    expect([bot.events.map(({ type }) => type), bot.errors]).toEqual([['opened'], []]);
   });
 });

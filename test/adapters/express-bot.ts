@@ -81,7 +81,8 @@ export async function expressBot() {
     webhook,
     /** Mounts the bot; what reaches Express' error middleware is answered with 500 and its message. */
     mount(...handlers: RequestHandler[]) {
-      const last: ErrorRequestHandler = (error, _req, res, _next) => void res.status(500).send(String(error.message ?? error));
+      const last: ErrorRequestHandler = (error, _req, res, _next) =>
+        void (res.headersSent || res.status(500).send(String(error.message ?? error)));
       web.post('/', ...handlers);
       web.use(last);
     },

@@ -229,6 +229,14 @@ describe.each(['wrapped', 'plain'] as const)('the %s form', (form) => {
     expect(await bot.post(ada('1', 'crash'))).toEqual({ status: 200, text: '2,1' });
   });
 
+  it('shows request and response as the host of the turn', async () => {
+    mount((req, res) => {
+      const host = bot.sessions.turn(req)?.host as { req: unknown; res: unknown };
+      res.send(String(host.req === req && host.res === res));
+    });
+    expect((await bot.post(ada('1', 'hi'))).text).toBe('true');
+  });
+
   it('is not ended by a client that hangs up', async () => {
     const started = gate();
     mount(async (req, res) => {
@@ -282,6 +290,26 @@ describe('the wrapped form', () => {
     answered.resolve();
     await bot.post(ada('2', 'hi'));
     await expect.poll(() => bot.told).toEqual(['ada: later', 'ada: later,later']);
+  });
+
+  it('takes no more from a turn that was given up', async () => {
+    const [started, late, over] = [gate(), gate(), gate()];
+    bot.mount(
+      bot.request().wrap(async (req, res, next) => {
+        if (eventsOf(req)[0]?.text !== 'hang') return void res.send(String(bot.sessions.of(req).turnCount));
+        started.resolve();
+        await late.promise;
+        next(new Error('nobody hears this'));
+        over.resolve();
+      }),
+    );
+    const hung = bot.post(ada('1', 'hang'));
+    await started.promise;
+    await bot.clock.advance(5 * 60_000);
+    expect(await hung).toMatchObject({ status: 500, text: expect.stringContaining('ADJ_TURN_TIMEOUT') });
+    expect((await bot.post(ada('2', 'hi'))).text).toBe('1');
+    late.resolve();
+    await over.promise;
   });
 
   it('counts next(error) as a failure', async () => {

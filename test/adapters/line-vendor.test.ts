@@ -23,7 +23,11 @@ beforeEach(async () => {
 afterEach(() => simulator.close());
 
 const does = (act: Act): Webhook | undefined => simulator.webhook('line', 'support', 'ada', act, 1_000);
-const eventOf = (webhook: Webhook | undefined) => (webhook?.body['events'] as Record<string, unknown>[])[0] ?? {};
+function eventOf(webhook: Webhook | undefined): Record<string, unknown> {
+  const [event] = (webhook?.body['events'] ?? []) as Record<string, unknown>[];
+  return event ?? {};
+}
+
 const says = (text: string) => does({ does: 'says', text });
 const texts = () => received.map(({ user, text }) => `${user}: ${text}`);
 const text = (of: string) => ({ type: 'text' as const, text: of });

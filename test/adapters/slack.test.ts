@@ -1,7 +1,8 @@
 import type { App } from '@slack/bolt';
 import { describe, expect, it } from 'vitest';
 import { slackSessions } from '../../src/adapters/slack.ts';
-import { counting, desk, says, workspace } from './slack-workspace.ts';
+import { AdjournError, keyvStore } from '../../src/index.ts';
+import { counting, desk, event, posted, says, workspace } from './slack-workspace.ts';
 
 describe('a direct conversation', () => {
   it('keeps its session from message to message, and starts anew after its time', async () => {
@@ -99,5 +100,60 @@ describe('listeners', () => {
     await slack.rest();
     const numbers = slack.said.map((text) => Number(/^#(\d+)/.exec(text)?.[1]));
     expect(numbers).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
+  });
+});
+
+describe('what the bot keeps by context.updateConversation', () => {
+  /** Remembers what it hears; `until …` for that many minutes. */
+  const remembering =
+    ({ clock, sessions }: ReturnType<typeof desk>) =>
+    (app: App) => {
+      app.use(slackSessions(sessions, { endpoint: 'desk' }));
+      app.message(async ({ context, message, say }) => {
+        const text = 'text' in message ? String(message.text) : '';
+        const minutes = Number(/^until (\d+)/.exec(text)?.[1]);
+        await say(JSON.stringify(context['conversation'] ?? null));
+        await context['updateConversation']({ text }, minutes ? clock.now() + minutes * 60_000 : undefined);
+      });
+    };
+
+  it('lives and ends with the session', async () => {
+    const { clock, sessions } = desk();
+    await using slack = await workspace({ clock }, remembering({ clock, sessions }));
+    await slack.deliver(slack.webhook(says('one')));
+    await slack.deliver(slack.webhook(says('two')));
+    await clock.advance(30 * 60_000);
+    await slack.deliver(slack.webhook(says('three')));
+    expect(slack.said).toEqual(['null', '{"text":"one"}', 'null']);
+  });
+
+  it('is each user’s own in a channel', async () => {
+    const { clock, sessions } = desk();
+    await using slack = await workspace({ clock }, remembering({ clock, sessions }));
+    await slack.deliver(event('Ev1', posted('a', '1793613600.000100')));
+    await slack.deliver(event('Ev2', posted('b', '1793613601.000100', { user: 'U0BO' })));
+    await slack.deliver(event('Ev3', posted('c', '1793613602.000100')));
+    expect(slack.said).toEqual(['null', 'null', '{"text":"a"}']);
+  });
+
+  it('expires when the bot says so', async () => {
+    const { clock, sessions } = desk();
+    await using slack = await workspace({ clock }, remembering({ clock, sessions }));
+    await slack.deliver(slack.webhook(says('until 5')));
+    await clock.advance(5 * 60_000);
+    await slack.deliver(slack.webhook(says('until 5')));
+    await clock.advance(5 * 60_000 + 1);
+    await slack.deliver(slack.webhook(says('late')));
+    expect(slack.said).toEqual(['null', '{"text":"until 5"}', 'null']);
+  });
+
+  it('fails loudly while the store is out', async () => {
+    const store = keyvStore();
+    const begin: typeof store.begin = async () => Promise.reject(new AdjournError('STORE_UNAVAILABLE', 'out'));
+    const { clock, sessions } = desk({ store: { ...store, begin } });
+    await using slack = await workspace({ clock }, remembering({ clock, sessions }));
+    await slack.deliver(slack.webhook(says('one')));
+    expect(slack.said).toEqual(['null']);
+    expect(slack.errors).toMatchObject([{ code: 'STORE_UNAVAILABLE' }]);
   });
 });

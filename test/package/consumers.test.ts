@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { type Packed, pack } from './packed.ts';
 
 /** Bots outside the repository, on the package as it is packed: with types, as modules and without. */
 let packed: Packed;
+vi.setConfig({ testTimeout: 120_000 });
 
 beforeAll(() => {
   packed = pack();
@@ -69,9 +70,9 @@ it('an SMS bot made of CommonJS, under module node16, where modules cannot be re
     const sms = twilioSessions(sessions, { endpoint: 'sms', expiration: '15m', client: twilio('AC' + '0'.repeat(32), 'token') });
     const web = express();
     web.use(express.urlencoded({ extended: false }));
-    web.post('/sms', twilio.webhook('token'), sms.wrap(async (req, res: express.Response) => {
+    web.post('/sms', twilio.webhook('token'), sms.wrap(async (req, res) => {
       const { data, turnCount } = sessions.of(req);
-      data.said.push(String((req.body as { Body: string }).Body));
+      data.said.push(req.body.Body);
       const response = new twilio.twiml.MessagingResponse();
       response.message(\`#\${turnCount} \${data.said.join()}\`);
       res.type('text/xml').send(response.toString());
@@ -183,7 +184,7 @@ it('no way in loads any other package, though all of them are there', () => {
   expect(loaded).toEqual(ways.flatMap((way) => ['import', 'require'].map((how) => [way, how, 'adjourn'])));
   // It would be seen if there were one.
   expect(consumer.node('loading.js', 'twilio', 'require')).toContain('axios');
-}, 60_000);
+});
 
 it('the module and the CommonJS copy in one process find the same turn', () => {
   const both = `

@@ -23,16 +23,30 @@ export interface Consumer {
   tool(name: string, ...args: string[]): string;
 }
 
-/** Builds and packs the package. */
+/** Builds and packs the package; whatever it makes is gone after `remove`, or if it fails. */
 export function pack(): Packed {
   // Without links in it, as on some systems the temporary folder is one: paths are compared.
   const base = realpathSync(mkdtempSync(join(tmpdir(), 'adjourn-packed-')));
+  const remove = () => rmSync(base, { recursive: true, force: true });
+  try {
+    return { ...consumers(base, tarball(base)), remove };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+/** The path of a freshly built package. */
+function tarball(base: string): string {
   const stage = join(base, 'stage');
   for (const name of ingredients) cpSync(join(root, name), join(stage, name), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(stage, 'node_modules'), 'dir');
   run(stage, process.execPath, ['scripts/build.ts']);
   const listed = run(stage, 'npm', ['pack', '--json', '--ignore-scripts', '--loglevel=silent', '--pack-destination', base]);
-  const [{ filename }] = JSON.parse(listed);
+  return join(base, JSON.parse(listed)[0].filename);
+}
+
+function consumers(base: string, file: string): Pick<Packed, 'consumer'> {
   let made = 0;
 
   return {
@@ -40,7 +54,7 @@ export function pack(): Packed {
       const folder = join(base, `consumer-${++made}`);
       const installed = join(folder, 'node_modules', 'adjourn');
       mkdirSync(installed, { recursive: true });
-      run(folder, 'tar', ['-xzf', join(base, filename), '--strip-components=1', '-C', installed]);
+      run(folder, 'tar', ['-xzf', file, '--strip-components=1', '-C', installed]);
       for (const name of packages) {
         const link = join(folder, 'node_modules', name);
         mkdirSync(dirname(link), { recursive: true });
@@ -53,7 +67,6 @@ export function pack(): Packed {
         tool: (name, ...args) => run(folder, process.execPath, [join(root, 'node_modules', '.bin', name), ...args]),
       };
     },
-    remove: () => rmSync(base, { recursive: true, force: true }),
   };
 }
 

@@ -8,7 +8,7 @@ import Keyv from 'keyv';
  * A bot in a process of its own, for tests that kill it: `node bot.ts <namespace>`. Prints its port, then one line per answer.
  * Messages are answered into standard output: nobody's API is called.
  */
-const [, , namespace] = process.argv;
+const namespace = process.argv[2] ?? 'restart';
 const keyv = new Keyv(new KeyvRedis('redis://127.0.0.1:6379', { namespace }));
 const sessions = createSessions({
   initial: () => ({ words: [] as string[] }),

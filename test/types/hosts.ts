@@ -4,14 +4,14 @@ import { messagingApi, middleware, type webhook } from '@line/bot-sdk';
 import { AgentApplication, CloudAdapter as AgentsAdapter, MemoryStorage as AgentsMemory } from '@microsoft/agents-hosting';
 import { App, type AppOptions } from '@slack/bolt';
 import { createSessions } from 'adjourn';
-import { azureSessions, sessionStorage } from 'adjourn/azure';
+import { azureSessions } from 'adjourn/azure';
 import { lineErrors, lineSessions } from 'adjourn/line';
 import { messengerSessions } from 'adjourn/messenger';
 import { slackSessions } from 'adjourn/slack';
 import { keyvStore } from 'adjourn/stores/keyv';
 import { twilioSessions } from 'adjourn/twilio';
 import { whatsappSessions } from 'adjourn/whatsapp';
-import { CloudAdapter, ConversationState, MemoryStorage, UserState } from 'botbuilder';
+import { CloudAdapter } from 'botbuilder';
 import express from 'express';
 import Keyv from 'keyv';
 import KeyvSix from 'keyv6';
@@ -41,10 +41,9 @@ slackSessions(sessions, { endpoint: 'mian' });
 // Azure Bot Service, both SDKs with one function
 const bot = new CloudAdapter();
 bot.use(azureSessions(sessions, { endpoint: (activity) => (activity.channelId === 'msteams' ? 'main' : 'other'), appId: 'app' }));
-export const states = [new ConversationState(sessionStorage(sessions, new MemoryStorage())), new UserState(new MemoryStorage())];
 const agents = new AgentsAdapter();
 agents.use(azureSessions(sessions, { endpoint: 'other', appId: 'app' }));
-export const agent = new AgentApplication({ adapter: agents, storage: sessionStorage(sessions, new AgentsMemory()) });
+export const agent = new AgentApplication({ adapter: agents, storage: new AgentsMemory() });
 bot.onTurnError = async (context) => void sessions.of(context).data.cart.pop();
 // @ts-expect-error a typo in an endpoint's name
 azureSessions(sessions, { endpoint: 'mian' });

@@ -3,11 +3,10 @@ import { list, part, text } from './azure-values.ts';
 
 /**
  * The channel an activity was relayed from, without what the Agents SDK adds to it (`msteams:COPILOT`): a session must not depend on
- * which SDK reads it. There `channelId` is an accessor.
+ * which SDK reads it. It is an accessor there, no member of its own.
  */
 export function channelIdOf(activity: unknown): string {
-  const read = (name: string) => (typeof activity === 'object' && activity !== null ? Reflect.get(activity, name) : undefined);
-  const whole = [read('channelIdChannel'), read('channelId')].find((one) => typeof one === 'string' && one !== '');
+  const whole: unknown = typeof activity === 'object' && activity !== null ? Reflect.get(activity, 'channelId') : undefined;
   return typeof whole === 'string' ? (whole.split(':', 1)[0] ?? '') : '';
 }
 

@@ -34,9 +34,12 @@ export function referenceOf(activity: { readonly channelId?: string | undefined 
   };
 }
 
+/** Only members that say something: the Agents SDK refuses empty texts. */
 function filled(value: unknown, path: readonly string[], names: readonly string[]): Record<string, unknown> {
   const members = names.map((name) => [name, part(value, ...path, name)] as const);
-  return Object.fromEntries(members.filter(([, member]) => typeof member === 'string' || typeof member === 'boolean'));
+  return Object.fromEntries(
+    members.filter(([, member]) => typeof member === 'boolean' || (typeof member === 'string' && member !== '')),
+  );
 }
 
 /**
@@ -61,4 +64,10 @@ export function senderOf(host: () => AzureHost | undefined, appId: string | unde
     else await by.continueConversation(appId ?? {}, to ?? {}, send);
     return sent;
   };
+}
+
+/** An invoke must be answered, or the host says 501. A card expects a body of its kind, else it shows an error. */
+export function emptySuccess(name: string | undefined): object {
+  const body = { statusCode: 200, type: 'application/vnd.microsoft.activity.message', value: '' };
+  return { type: 'invokeResponse', value: name === 'adaptiveCard/action' ? { status: 200, body } : { status: 200 } };
 }

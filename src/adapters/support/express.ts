@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Delivery } from '../../middleware/adapter.ts';
 import type { Activity } from '../../middleware/core/activity.ts';
 import type { Turn } from '../../middleware/turn.ts';
-import { responseEnd } from './response.ts';
+import { failTurns, responseEnd } from './response.ts';
 import {
   answerInTime,
   delivery,
@@ -70,6 +70,9 @@ export function eventSessions<Event, Data>(
  *
  * As plain middleware the turn ends when the response has closed (see {@link responseEnd}) and every `turn.waitUntil` has settled.
  * It is the weaker form: what the bot writes after its response, outside `waitUntil`, throws `ADJ_TURN_ENDED`.
+ *
+ * In both, the bot owes the vendor its answer in time: where the conversation stays busy for longer, the turn runs beside the other one
+ * (`turn.exclusive` is false) and changes the session by `turn.update()`.
  */
 export function requestSessions<Event>(webhook: ExpressWebhook<Event>): ExpressSessions {
   const plain = (req: WebRequest, res: WebResponse, next: Next): void => {
@@ -90,7 +93,7 @@ export function requestSessions<Event>(webhook: ExpressWebhook<Event>): ExpressS
       const run = async (turns: readonly Turn[]) => {
         let returned = false;
         const tell: Next = (error) => {
-          if (error && error !== 'route' && error !== 'router' && !returned) for (const turn of turns) turn.fail(error);
+          if (error && error !== 'route' && error !== 'router' && !returned) failTurns(turns, error);
           next(error);
         };
         try {

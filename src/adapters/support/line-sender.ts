@@ -8,7 +8,7 @@ export interface LineClient {
 }
 
 /** Any of LINE's message objects. */
-export interface LineMessage {
+interface LineMessage {
   type: string;
 }
 
@@ -30,8 +30,17 @@ export interface LineSender {
   push(to: string | undefined, message: unknown): Promise<unknown>;
 }
 
-/** @throws AdjournError `ADJ_SEND_FAILED` from its methods; the client's error is its `cause`. */
+/**
+ * @throws AdjournError `ADJ_CONFIG_INVALID` for a client that cannot send; from the sender's methods `ADJ_SEND_FAILED`, its `cause` what
+ * the client threw.
+ */
 export function lineSender(client: LineClient, clock: Clock): LineSender {
+  if (typeof client?.replyMessage !== 'function' || typeof client.pushMessage !== 'function') {
+    throw new AdjournError('ADJ_CONFIG_INVALID', 'There is no client to send with.', {
+      where: 'line',
+      hint: 'Give lineSessions a MessagingApiClient or LineBotClient of @line/bot-sdk.',
+    });
+  }
   const tokens = new WeakMap<object, { readonly replyToken: string; readonly staleAt: number }>();
 
   /** An event's token, for the one time it can be used. */

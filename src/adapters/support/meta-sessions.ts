@@ -59,7 +59,8 @@ interface Taken<Payload> {
 
 /** Sends to an address stored earlier, or to one that names no more than a person. */
 export function sendTo<Payload extends object, Event>(meta: MetaChannel<Payload, Event>, { accounts }: AdapterOptions) {
-  return async ({ user, to }: Address, message: unknown): Promise<unknown> => meta.send({ account: accounts?.[0], user, ...to }, message);
+  return async ({ user, to }: Address, message: unknown): Promise<unknown> =>
+    meta.send({ account: accounts?.[0], user, ...to }, message);
 }
 
 /** The plain and the wrapped form. The bot finds the webhook in `req.body`, parsed unless something before us left bytes or text there. */

@@ -18,10 +18,12 @@ export function responseEnd(res: ServerResponse, turns: readonly Turn[]): Promis
       res.off('close', closed);
       res.off('prefinish', ended);
       for (const signal of signals) signal.removeEventListener('abort', givenUp);
-      if (failure !== undefined) for (const turn of turns) turn.fail(new Error(failure));
+      if (failure !== undefined) failTurns(turns, new Error(failure));
       resolve();
     };
-    const givenUp = () => end();
+    const givenUp = () => {
+      if (signals.every((signal) => signal.aborted)) end();
+    };
     const ended = () => end(res.statusCode >= 500 ? `The response ended with status ${res.statusCode}.` : undefined);
     const closed = () => {
       if (res.writableEnded) ended();
@@ -32,6 +34,11 @@ export function responseEnd(res: ServerResponse, turns: readonly Turn[]): Promis
     res.once('close', closed);
     for (const signal of signals) signal.addEventListener('abort', givenUp, { once: true });
   });
+}
+
+/** Marks turns as failed; one that was given up has failed already, and takes no more. */
+export function failTurns(turns: readonly Turn[], error: unknown): void {
+  for (const turn of turns) if (!turn.signal.aborted) turn.fail(error);
 }
 
 /** The other side's FIN ends the socket's readable half, its RST leaves an error; `destroy()` on our side does neither. */

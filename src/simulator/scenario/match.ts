@@ -78,13 +78,17 @@ function outOfOrder(entries: readonly ExpectedEvent[], found: (entry: ExpectedEv
 }
 
 function mismatch(entry: ExpectedEvent, count: number, lines: readonly Line[]): Mismatch {
-  const { times } = entry;
-  const how = times === 'some' ? 'an own' : times === 0 ? 'no' : `exactly ${times}`;
-  const same = lines.filter((one) => one.event === entry.fields['event']).map((one) => JSON.stringify(one));
-  const seen = same.length === 0 ? `no "${entry.fields['event']}" at all` : same.join('\n');
+  const { times, fields } = entry;
+  const how = times === 'some' ? 'one of its own:' : times === 0 ? 'no' : `exactly ${times}`;
+  const taken = times === 'some' && count > 0 ? ', but taken by other entries or out of order' : '';
+  const near = lines.filter((one) =>
+    ['event', 'user', 'endpoint'].every((name) => !(name in fields) || fields[name] === one[name]),
+  );
+  const shown = near.slice(0, 6).map((one) => `\n${JSON.stringify(one)}`);
+  const more = near.length > shown.length ? `\n… and ${near.length - shown.length} more` : '';
   return {
     path: entry.path,
-    expected: `${how} ${JSON.stringify(entry.fields)}`,
-    got: `${count} that match${times === 'some' && count > 0 ? ' (taken by other entries or out of order)' : ''}; in this window: ${seen}`,
+    expected: `${how} ${JSON.stringify(fields)}`,
+    got: `${count}${taken}; nearest:${shown.join('') || ' none'}${more}`,
   };
 }

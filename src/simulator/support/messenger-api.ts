@@ -2,8 +2,8 @@ import type { ApiAnswer, ApiCall, Identity, VendorWorld } from '../vendor.ts';
 import { at, type GraphCall, graphCall, identityOf, refusal, unknownToken } from './meta.ts';
 
 /** Ids of pages and of people here. */
-export const pageId = /^4\d{14}$/;
-export const personId = /^7\d{15}$/;
+const pageId = /^4\d{14}$/;
+const personId = /^7\d{15}$/;
 
 const longestText = 2_000;
 

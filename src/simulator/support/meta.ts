@@ -14,7 +14,7 @@ export function digits(prefix: string, length: number, text: string): string {
 }
 
 /** JSON as Meta writes it: ASCII only, slashes escaped. Who signs what `JSON.stringify` makes of it gets another signature. */
-export function metaJson(body: unknown): string {
+function metaJson(body: unknown): string {
   const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return JSON.stringify(body)
     .replace(/\//g, '\\/')

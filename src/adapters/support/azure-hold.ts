@@ -1,0 +1,28 @@
+import type { Channel } from '../../middleware/adapter.ts';
+import type { Turn } from '../../middleware/turn.ts';
+
+/** Waits for `done`, but no longer than `ms` of session time. */
+export async function within(ms: number, done: Promise<unknown>, turns: Channel): Promise<void> {
+  const over = new AbortController();
+  await Promise.race([done, turns.sleep(Math.max(0, ms), over.signal)]);
+  over.abort();
+}
+
+/** Knows the middleware calls that share a turn: the host's own, and those for turns the bot begins inside it. */
+export interface Nesting {
+  /** Whether calls for this turn are going on. */
+  has(turn: Turn | undefined): boolean;
+  during(turn: Turn, work: () => Promise<void>): Promise<void>;
+}
+
+export function nesting(): Nesting {
+  const depths = new WeakMap<Turn, number>();
+  const add = (turn: Turn, calls: number) => depths.set(turn, (depths.get(turn) ?? 0) + calls);
+  return {
+    has: (turn: Turn | undefined) => turn !== undefined && (depths.get(turn) ?? 0) > 0,
+    async during(turn: Turn, work: () => Promise<void>): Promise<void> {
+      add(turn, 1);
+      await work().finally(() => add(turn, -1));
+    },
+  };
+}
