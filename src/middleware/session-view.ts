@@ -54,8 +54,7 @@ export function sessionView<Data>(draft: Draft): Session<Data> {
       return live(draft).developer;
     },
     get data() {
-      const { data } = live(draft);
-      return (draft.state === 'open' ? data : readonlyView(data, () => refusal(draft))) as Data;
+      return shown(draft, live(draft).data) as Data;
     },
     set data(data) {
       change(draft, (session) => ({ ...session, data }));
@@ -180,7 +179,10 @@ function change(draft: Draft, next: (session: SessionState) => SessionState): vo
 }
 
 function shown<T>(draft: Draft, value: T): T {
-  return draft.state === 'open' ? value : readonlyView(value, () => refusal(draft));
+  if (draft.state === 'open' || typeof value !== 'object' || value === null) return value;
+  // What a turn leaves is frozen, and a view cannot guard frozen members: it shows a copy.
+  const free = draft.state === 'ended' ? (JSON.parse(JSON.stringify(value)) as T) : value;
+  return readonlyView(free, () => refusal(draft));
 }
 
 function writable(draft: Draft): void {

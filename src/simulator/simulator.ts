@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../middleware/clock.ts';
+import type { Address } from '../middleware/core/conversation.ts';
 import { AdjournError } from '../middleware/errors.ts';
 import { startApiServer } from './api-server.ts';
 import { type Fault, faults } from './faults.ts';
@@ -73,6 +74,8 @@ export interface Simulator {
   identity(channel: string, endpoint: string): Identity;
   /** The vendor's id of a person. */
   person(channel: string, user: string): string;
+  /** Where a bot reaches a person it has not heard from; for `sessions.open`. */
+  address(channel: string, endpoint: string, user: string): Address;
   /** The name behind a vendor's id of a person. */
   nameOf(channel: string, id: string): string | undefined;
   /**
@@ -150,6 +153,15 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
     url: server.url,
     identity,
     person: (channel, user) => known.id(vendorOf(channel), user),
+    address(channel, endpoint, user) {
+      const vendor = vendorOf(channel);
+      const id = known.id(vendor, user);
+      const place = {
+        conversation: { id, kind: 'direct' as const },
+        ...vendor.address?.(id, identity(channel, endpoint), server.url),
+      };
+      return { channel, endpoint, user: id, ...place };
+    },
     nameOf: (channel, id) => known.name(channel, id),
     webhook(channel, endpoint, user, act, at = clock.now()) {
       const vendor = vendorOf(channel);

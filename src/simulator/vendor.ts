@@ -1,3 +1,5 @@
+import type { Address } from '../middleware/core/conversation.ts';
+
 /**
  * The port every simulated vendor fills in: `src/simulator/channels/<channel>.ts` exports one `Vendor`.
  * A vendor knows shapes, ids, signatures and routes; the simulator owns the HTTP server, time, people and faults.
@@ -8,6 +10,11 @@ export interface Vendor {
   identity(endpoint: string): Identity;
   /** The vendor's id for a person, made from the name alone. */
   person(name: string): string;
+  /**
+   * Where a bot writes to that begins by itself, in its adapter's words: what its own records would hold of a person.
+   * @default the person's id is their conversation
+   */
+  readonly address?: (person: string, identity: Identity, vendorUrl: string) => Pick<Address, 'conversation' | 'to'>;
   /**
    * The webhook for what a person did, unsigned. Undefined where this vendor has no such thing.
    */

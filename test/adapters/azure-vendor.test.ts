@@ -84,7 +84,7 @@ describe('tokens', () => {
 
   it('are checked by keys the metadata points to', () => {
     const { answer: metadata } = call('GET', '/bot/v1/.well-known/openidconfiguration');
-    const { jwks_uri, issuer } = metadata?.body as { jwks_uri: string; issuer: string };
+    const { jwks_uri, issuer } = (metadata?.body ?? {}) as { jwks_uri: string; issuer: string };
     expect(issuer).toBe(identity.extra['issuer']);
     expect(call('GET', new URL(jwks_uri).pathname).answer?.body).toEqual({
       keys: [expect.objectContaining({ kty: 'RSA', alg: 'RS256' })],

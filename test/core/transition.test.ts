@@ -33,7 +33,7 @@ class Notebook {
   closes(reason: CloseReason, endedAt: number, now: number): void {
     const { live } = this;
     if (live === undefined) return;
-    const end = endedAt < live.startedAt ? live.startedAt : endedAt;
+    const end = Math.max(endedAt, live.startedAt);
     this.events.push({
       type: 'closed',
       at: now,

@@ -126,12 +126,14 @@ describe('a turn', () => {
     const bot = toyBot();
     const kept: { session?: Session<Data>; turn?: Turn<Data>; data?: Data } = {};
     await bot.says('a', (turn) => {
+      turn.session.data.list = ['tea'];
       Object.assign(kept, { session: turn.session, turn, data: turn.session.data });
     });
     const { session, turn, data } = kept as Required<typeof kept>;
     const ended = expect.objectContaining({ code: 'ADJ_TURN_ENDED' });
     expect(() => session.variables.set('a', 1)).toThrow(ended);
     expect(() => Object.assign(session.data, { count: 2 })).toThrow(ended);
+    expect(() => session.data.list?.push('milk')).toThrow(ended);
     expect(() => session.dialog.push('x')).toThrow(ended);
     expect(() => turn.waitUntil(Promise.resolve())).toThrow(ended);
     expect(() => Object.assign(data, { count: 3 })).toThrow(TypeError);

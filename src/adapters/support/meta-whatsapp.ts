@@ -1,4 +1,4 @@
-import type { Activity, Origin } from '../../middleware/core/activity.ts';
+import type { Activity, LifecycleActivity, Origin } from '../../middleware/core/activity.ts';
 import type {
   WhatsAppChange,
   WhatsAppContact,
@@ -55,7 +55,11 @@ function changeOf(change: WhatsAppChange, entry: WhatsAppEntry): Item<WhatsAppEv
   // The app dashboard's "Test" button names business account 0 and always the same number.
   if (entry.id === '0' || account === '123456123') return alone(unsupported('test', 'a test of the app dashboard', origin));
   if (field === 'unknown') return alone(unsupported(field, 'a change without a field', origin));
-  if (field !== 'messages') return alone({ ...origin, ...personIn(field, value), kind: 'lifecycle' });
+  if (field === 'user_id_update') {
+    const updates = listOf(value[field] as readonly IdUpdate[] | undefined);
+    if (updates.length > 0) return updates.flatMap((update) => alone(rotationOf(update, origin)));
+  }
+  if (field !== 'messages') return alone({ ...origin, kind: 'lifecycle' });
 
   const contacts = listOf(value.contacts);
   const items = [
@@ -76,12 +80,14 @@ function changeOf(change: WhatsAppChange, entry: WhatsAppEntry): Item<WhatsAppEv
   );
 }
 
-/** The rotation of a business-scoped id names the old one beside the new one. */
-function personIn(field: string, value: WhatsAppValue): Renaming {
-  if (field !== 'user_id_update') return {};
-  const [update] = listOf(value['user_id_update'] as readonly { user_id?: { current?: unknown; previous?: unknown } }[]);
-  const { current, previous } = update?.user_id ?? {};
-  return renamed(personOf(current), textOf(previous));
+interface IdUpdate {
+  readonly user_id?: { readonly previous?: unknown; readonly current?: unknown };
+  readonly timestamp?: unknown;
+}
+
+/** A rotated business-scoped id: the old one beside the new one. */
+function rotationOf({ user_id: ids, timestamp }: IdUpdate, at: Origin): Activity {
+  return { ...at, ...renamed(personOf(ids?.current), textOf(ids?.previous)), ...timeOf(timestamp), kind: 'lifecycle' };
 }
 
 function messageOf(message: WhatsAppMessage, contact: WhatsAppContact | undefined, at: Origin): Activity {
@@ -149,21 +155,17 @@ function statusOf(status: WhatsAppStatus, at: Origin): Activity {
 }
 
 /** A changed number or id: the new one is the user, the old one the alias. */
-function changed({ system }: WhatsAppMessage, origin: Origin): Renaming & Pick<Origin, 'conversation' | 'type'> {
+function changed({ system }: WhatsAppMessage, origin: Origin): Partial<LifecycleActivity> & Pick<Origin, 'type'> {
   const type = textOf(system?.type) ?? 'system';
   const now = personOf(system?.user_id, system?.wa_id);
   if (now.user === undefined) return { type };
-  const before = textOf(system?.['previous_user_id']) ?? origin.user;
-  return { ...renamed(now, before), type, conversation: { id: now.user, kind: 'direct' } };
+  return { ...renamed(now, textOf(system?.['previous_user_id']) ?? origin.user), type };
 }
 
-function renamed({ user }: WhatsAppPerson, before: string | undefined): Renaming {
+function renamed({ user }: WhatsAppPerson, before: string | undefined): Partial<LifecycleActivity> {
   if (user === undefined) return {};
-  return before === undefined || before === user ? { user } : { user, alias: before, means: 'renamed' };
-}
-
-interface Renaming extends WhatsAppPerson {
-  readonly means?: 'renamed';
+  const person = { user, conversation: { id: user, kind: 'direct' as const } };
+  return before === undefined || before === user ? person : { ...person, alias: before, means: 'renamed' };
 }
 
 /** The contact a message is from. One value may carry messages of several people; only a matching contact may name the sender. */

@@ -96,10 +96,11 @@ export function performer<Data>(scenario: Scenario, stage: Stage<Data>): Perform
     const { sessions, clock: slept } = processOf(process);
     const work: Work = { label: `${step.verb} with ${user} on ${endpoint}`, user };
     const doing = async () => {
-      const person = simulator.person(place.channel, user);
-      const address = { channel: place.channel, endpoint, user: person, conversation: { id: person, kind: 'direct' as const } };
       const known = stage.keyOf(endpoint, user);
-      const key = step.verb === 'bot works' && known !== undefined ? known : (await sessions.open(address)).key;
+      const key =
+        step.verb === 'bot works' && known !== undefined
+          ? known
+          : (await sessions.open(simulator.address(place.channel, endpoint, user))).key;
       if (step.verb === 'bot works') await sessions.run(key, () => slept.sleep(step.forMs));
       else if (step.says !== undefined) await sessions.run(key, (turn) => turn.reply(step.says));
     };
