@@ -117,5 +117,28 @@ export interface Channel {
   report(error: unknown, activity?: Activity): void;
 }
 
-/** Sends a message to a stored address, outside any request. Optional at `attach`. */
-export type Send = (address: Address, message: unknown) => Promise<unknown>;
+/**
+ * Sends a message to a stored address, outside any request and perhaps from another process. Optional at `attach`.
+ * Never throws for what the vendor says or fails to say: that is the outcome.
+ */
+export type Send = (address: Address, message: unknown, context: SendContext) => Promise<SendOutcome>;
+
+export interface SendContext {
+  /** A UUID that is the same whenever this very message is sent, for vendors that take an idempotency key. */
+  readonly idempotencyKey: string;
+  /** The close it announces, to travel with the message where the vendor has a place for it. */
+  readonly closeId?: string | undefined;
+}
+
+/**
+ * What is known after a send.
+ * - `sent`: the vendor took it. `id`: the vendor's id, to recognise later status reports.
+ * - `refused`: it will not be delivered, and asking again will not help. `unreachable`: nothing will reach this contact for now.
+ * - `retry`: it was certainly not sent; it may be later.
+ * - `unknown`: it may have been sent (a time-out, a 500). Never repeated, unless the channel has idempotency keys.
+ */
+export type SendOutcome =
+  | { readonly outcome: 'sent'; readonly id?: string | undefined }
+  | { readonly outcome: 'refused'; readonly reason: string; readonly unreachable?: boolean | undefined }
+  | { readonly outcome: 'retry'; readonly reason: string; readonly afterMs?: number | undefined }
+  | { readonly outcome: 'unknown'; readonly reason: string };

@@ -1,10 +1,8 @@
 import { aliasKeyOf } from './core/activity.ts';
 import { newRecord } from './core/conversation.ts';
-import { wakeAt } from './core/transition.ts';
 import type { Job } from './job.ts';
 import type { Held } from './records.ts';
 import type { Shell } from './shell.ts';
-import type { StoredRecord } from './store.ts';
 
 /**
  * Where a conversation is new and its person is known by another name too: takes over the record kept under that name, session and all,
@@ -20,7 +18,7 @@ export async function adopt(shell: Shell, job: Job, held: Held): Promise<Held> {
   // Somebody is talking under the other name right now: their turn comes first, and a later activity moves the record.
   if (old === undefined) return held;
   const kept = old.record?.movedTo === undefined ? old.record : null;
-  if (kept !== null) await shell.store.save(held.lease, kept as unknown as StoredRecord, wakeAt(kept, job.policy));
+  if (kept !== null) await shell.book.save(job, held.lease, kept);
   await shell.book.commit(place, old.lease, { ...newRecord(), movedTo: job.key });
   return { lease: held.lease, record: kept };
 }

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 import { type ConversationRecord, isEmpty, recordVersion } from './core/conversation.ts';
-import { wakeAt } from './core/transition.ts';
+import { wakeAt } from './core/due.ts';
 import { AdjournError, isAdjournError } from './errors.ts';
 import type { Job } from './job.ts';
 import type { Slot } from './mailbox.ts';
@@ -24,13 +24,16 @@ export interface Records {
   begin(job: Job, slot: Slot, waitMs?: number): Promise<Held | undefined>;
   /** What was saved last, without a lease. */
   peek(job: Job): Promise<ConversationRecord | null>;
-  /** Saves and releases. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`; the lease is given up in any case. */
-  commit(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
+  /** Saves and keeps the lease. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE` */
+  save(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
+  /** Saves and releases. @param wake when to look again, epoch ms; by default as the record says. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`; the lease is given up in any case. */
+  commit(job: Job, lease: Lease, record: ConversationRecord | null, wake?: number): Promise<void>;
   /** Gives the lease up; if that fails too, it lapses by itself. */
   release(lease: Lease): Promise<void>;
 }
 
-export function records(store: Store, clock: Clock, leaseMs: number): Records {
+/** @param woken told when a record wants to be looked at again, epoch ms */
+export function records(store: Store, clock: Clock, leaseMs: number, woken: (at: number) => void): Records {
   const release: Records['release'] = (lease) => store.release(lease).catch(() => {});
   return {
     async begin(job, slot, waitMs = job.waitMs) {
@@ -60,10 +63,15 @@ export function records(store: Store, clock: Clock, leaseMs: number): Records {
       const page = await store.find({ keys: [job.key], limit: 1 });
       return decoded(job.key, page.records[0]?.record ?? null);
     },
-    async commit(job, lease, record) {
+    async save(job, lease, record) {
+      await store.save(lease, record as unknown as StoredRecord, wakeAt(record, job.policy, clock.now()));
+    },
+    async commit(job, lease, record, wake) {
       try {
-        if (isEmpty(record)) await store.commit(lease, null, null);
-        else await store.commit(lease, record as unknown as StoredRecord, wakeAt(record, job.policy));
+        if (record === null || isEmpty(record)) return await store.commit(lease, null, null);
+        const at = wake ?? wakeAt(record, job.policy, clock.now());
+        await store.commit(lease, record as unknown as StoredRecord, at);
+        if (at !== null) woken(at);
       } catch (error) {
         if (!isAdjournError(error, 'LEASE_LOST')) await release(lease);
         throw error;

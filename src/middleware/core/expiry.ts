@@ -21,15 +21,39 @@ export function describeExpiration(expiration: Expiration, overrideMs?: number |
   return `${describeMs(ms)} (${level}${capped ? `, capped by ${expiration.capFrom}` : ''})`;
 }
 
-/** When the session expires, epoch ms; infinity for never. Never stored: it follows from state and current policy. */
+/**
+ * When the session expires by inactivity, epoch ms; infinity for never. Never stored: it follows from state and current policy.
+ * Where settings changed while it was idle, the change alone ends no session within its first minute, and revives none that was over.
+ */
 export function deadlineOf(session: SessionState, policy: Policy): number {
-  const { ms } = expirationOf(policy.expiration, session.expiresAfterMs);
-  return ms === 0 ? Number.POSITIVE_INFINITY : session.lastActivityAt + ms;
+  const { change } = policy;
+  const own = session.expiresAfterMs;
+  if (change === undefined) return after(session, expirationOf(policy.expiration, own).ms);
+  const before = after(session, expirationOf(change.before, own).ms);
+  if (change.apply === 'nextSession' && session.startedAt < change.at) return before;
+  const deadline = after(session, expirationOf(policy.expiration, own).ms);
+  if (session.lastActivityAt >= change.at) return deadline;
+  return before <= change.at ? Math.min(before, deadline) : Math.max(deadline, Math.min(before, change.at + graceMs));
+}
+
+/** How long a session that a change of settings makes overdue still lives. */
+const graceMs = 60_000;
+
+function after(session: SessionState, ms: number): number {
+  return ms === 0 ? Number.POSITIVE_INFINITY : session.lastActivityAt + ms + (session.extendedMs ?? 0);
+}
+
+/** When and why the session ends if nobody does anything. */
+export function endOf(session: SessionState, policy: Policy): { readonly at: number; readonly reason: 'inactivity' | 'max_duration' } {
+  const { maxDurationMs } = policy.closing;
+  const longest = maxDurationMs === 0 ? Number.POSITIVE_INFINITY : session.startedAt + maxDurationMs;
+  const deadline = deadlineOf(session, policy);
+  return longest < deadline ? { at: longest, reason: 'max_duration' } : { at: deadline, reason: 'inactivity' };
 }
 
 /** The one test for lazy and proactive closing alike. */
 export function isExpired(session: SessionState, policy: Policy, now: number): boolean {
-  return now >= deadlineOf(session, policy);
+  return now >= endOf(session, policy).at;
 }
 
 /** Channel time further in the future than this is not believed. */

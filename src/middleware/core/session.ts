@@ -1,4 +1,6 @@
 import type { CommandName } from './activity.ts';
+import type { Closing } from './closing.ts';
+import type { Carried } from './conversation.ts';
 
 /** One uninterrupted stretch of a conversation, as it is stored. Times are epoch milliseconds. */
 export interface SessionState {
@@ -24,6 +26,12 @@ export interface SessionState {
   readonly expiresAfterMs?: number | undefined;
   /** What came of it, in the bot's words: resolved, escalated, abandoned … */
   readonly outcome?: string | undefined;
+  /** The last warning of this idle period: how long before the deadline it stood, milliseconds. */
+  readonly warnedMs?: number | undefined;
+  /** How much later than by the clock alone this idle period ends, because a closing hook asked for it. Milliseconds. */
+  readonly extendedMs?: number | undefined;
+  /** A proactive close under way. */
+  readonly closing?: Closing | undefined;
 }
 
 /** Why a session began. */
@@ -70,6 +78,7 @@ export interface Birth {
   readonly at: number;
   readonly data: unknown;
   readonly developer: boolean;
+  readonly carry?: ((before: Carried) => Partial<Carried>) | undefined;
 }
 
 export function newSession(birth: Birth): SessionState {
@@ -88,9 +97,10 @@ export function newSession(birth: Birth): SessionState {
   };
 }
 
-/** The session after activity at `at`. The clock never moves backwards. */
+/** The session after activity at `at`: a new idle period. The clock never moves backwards. */
 export function touched(session: SessionState, at: number): SessionState {
-  return { ...session, lastActivityAt: Math.max(session.lastActivityAt, at) };
+  const { warnedMs: _armed, extendedMs: _again, ...rest } = session;
+  return { ...rest, lastActivityAt: Math.max(session.lastActivityAt, at) };
 }
 
 /**

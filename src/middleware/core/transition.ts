@@ -2,6 +2,7 @@ import { type Activity, type CommandName, isInput } from './activity.ts';
 import { commandOf } from './commands.ts';
 import {
   type Address,
+  type Carried,
   type ConversationRecord,
   close,
   isDeveloper,
@@ -11,14 +12,15 @@ import {
   type Step,
 } from './conversation.ts';
 import type { SessionEvent } from './effect.ts';
-import { activityTime, deadlineOf, isExpired, lateBy } from './expiry.ts';
+import type { Closing } from './closing.ts';
+import { activityTime, deadlineOf, endOf, lateBy } from './expiry.ts';
 import type { Policy } from './policy.ts';
 import { hasSeen, withSeen } from './seen.ts';
 import { type CloseReason, discarded, type SessionState, touched } from './session.ts';
 import { liveVariables } from './variables.ts';
 
 /** What can happen to a conversation. Everything a decision needs comes with it; the core reads no clock and makes no ids. */
-export type ConversationEvent = Arrived | Returned | Failed | Started | Touched | Ended;
+export type ConversationEvent = Arrived | Returned | Failed | Started | Touched | Ended | ClosingChanged | Extended | Cleared | WarnedOnce | Finalised | Delivered;
 
 /** An activity came in. */
 export interface Arrived {
@@ -31,12 +33,18 @@ export interface Arrived {
   readonly post?: string | undefined;
   readonly address?: Address | undefined;
   readonly fresh: Fresh;
+  /** What the intent classifier says of a message that finds its session expired. Only `same` continues it. */
+  readonly returns?: 'same' | 'new' | 'invalid' | undefined;
 }
 
 /** What a session would be born with, should one begin. */
 export interface Fresh {
   readonly id: string;
   readonly data: unknown;
+  /** What the endpoint's own function says of the contact; undefined where it has none. */
+  readonly developer?: boolean | undefined;
+  /** The endpoint's own function for what to take over from the session before; undefined where it has none. */
+  readonly carry?: ((before: Carried) => Partial<Carried>) | undefined;
 }
 
 /** The bot's handler returned; applied to the record as the handler left it. */
@@ -75,6 +83,41 @@ export interface Ended {
   readonly reason: CloseReason;
 }
 
+/** A proactive close begins, or has done a step. */
+export interface ClosingChanged {
+  readonly type: 'closing';
+  readonly closing: Closing;
+}
+
+/** The closing hook asked for more time; once per idle period. */
+export interface Extended {
+  readonly type: 'extended';
+  readonly byMs: number;
+}
+
+/** The last step of a proactive close. */
+export interface Cleared {
+  readonly type: 'cleared';
+  readonly messageId?: string | undefined;
+}
+
+/** A warning is claimed: it is sent once per idle period, if at all. */
+export interface WarnedOnce {
+  readonly type: 'warned';
+  readonly beforeMs: number;
+}
+
+/** Nobody came back to a lazy session. */
+export interface Finalised {
+  readonly type: 'finalised';
+}
+
+/** Effects that have happened. */
+export interface Delivered {
+  readonly type: 'delivered';
+  readonly ids: readonly string[];
+}
+
 export interface Transition {
   readonly record: ConversationRecord;
   /** To be told once the record is saved. */
@@ -87,12 +130,14 @@ export interface Transition {
  * - `run`: the bot's handler gets it, in this record's session. `counts` is false where it joins a turn already counted.
  * - `consume`: a command; the handler does not run, the user is told.
  * - `drop`: handled before. `quiet`: a second form of a post whose command was taken; not even an event.
+ * - `classify`: whether the user comes back with the same intent must be asked first; nothing has changed yet.
  * - `pass`: no business of a session.
  */
 export type Verdict =
   | { readonly do: 'run'; readonly counts: boolean; readonly lateBy: number }
   | { readonly do: 'consume'; readonly command: CommandName }
   | { readonly do: 'drop'; readonly quiet: boolean }
+  | { readonly do: 'classify' }
   | { readonly do: 'pass' };
 
 /** What happens next: the new record, what to tell, and what to do with the activity. Pure. */
@@ -102,7 +147,7 @@ export function transition(before: ConversationRecord | null, event: Conversatio
     case 'arrived':
       return arrived(record, event, policy, now);
     case 'returned':
-      return returned(record, event, now);
+      return returned(record, event, policy, now);
     case 'failed':
       return pass({ record: { ...record, seen: event.seen }, events: [] });
     case 'started':
@@ -111,34 +156,33 @@ export function transition(before: ConversationRecord | null, event: Conversatio
       return pass(touchedByBot(record, policy, now));
     case 'ended':
       return pass(ended(record, event.reason, policy, now));
+    case 'closing':
+      return pass(withSession(record, (session) => ({ ...session, closing: event.closing })));
+    case 'extended':
+      return pass(withSession(record, ({ closing: _off, ...session }) => ({ ...session, extendedMs: (session.extendedMs ?? 0) + event.byMs })));
+    case 'cleared':
+      return pass(cleared(record, event, policy, now));
+    case 'warned':
+      return pass(withSession(record, (session) => ({ ...session, warnedMs: event.beforeMs })));
+    case 'finalised':
+      return pass(finalised(record, policy, now));
+    case 'delivered':
+      return pass({ record: delivered(record, event.ids), events: [] });
   }
 }
 
-/** Closes the live session if its time is over. */
+/** Closes the live session if its time is over, or if a close was cut off in its middle. */
 export function expire(record: ConversationRecord, policy: Policy, at: number, now: number): Step {
   const { session } = record;
-  if (session === undefined || !isExpired(session, policy, at)) return { record, events: [] };
-  return close(record, session, { reason: 'inactivity', endedAt: deadlineOf(session, policy), closedAt: now });
-}
-
-/**
- * When somebody must look at this record again, epoch ms, or null: an overdue session is finalised a day after its deadline,
- * a record that keeps neither variables nor tokens goes when no redelivery can come any more.
- */
-export function wakeAt(record: ConversationRecord, policy: Policy): number | null {
-  if (record.movedTo !== undefined) return null;
-  if (record.session !== undefined) {
-    const deadline = deadlineOf(record.session, policy);
-    return Number.isFinite(deadline) ? deadline + finaliseAfterMs : null;
+  if (session === undefined) return { record, events: [] };
+  if (session.closing !== undefined) {
+    const { reason, endedAt } = session.closing;
+    return close(record, session, { reason, endedAt, closedAt: now }, policy);
   }
-  const variables = Object.values(record.variables);
-  if (variables.some((one) => one.until === undefined) || Object.keys(record.auth).length > 0) return null;
-  const lastWord = Math.max(record.ended?.endedAt ?? 0, ...record.seen.at);
-  return Math.max(lastWord + policy.redeliversForMs, ...variables.map((one) => one.until ?? 0));
+  const end = endOf(session, policy);
+  if (at < end.at) return { record, events: [] };
+  return close(record, session, { reason: end.reason, endedAt: end.at, closedAt: now }, policy);
 }
-
-/** A lazy session that nobody came back to is finalised this long after its deadline. */
-const finaliseAfterMs = 24 * 3_600_000;
 
 function arrived(record: ConversationRecord, event: Arrived, policy: Policy, now: number): Transition {
   const { activity, id, post } = event;
@@ -160,6 +204,10 @@ function arrived(record: ConversationRecord, event: Arrived, policy: Policy, now
   }
   const at = activityTime(activity, event.arrivedAt, policy);
   const late = lateBy(activity, event.arrivedAt, policy, record.ended);
+  if (command === undefined && mayContinue(record, policy, at)) {
+    if (event.returns === undefined) return { record, events: [], verdict: { do: 'classify' } };
+    if (event.returns === 'same') return run(continued(marked, policy, now), at, now, late);
+  }
   const aged = expire(marked, policy, at, now);
   if (command === 'refresh') return refresh(aged, event, policy, at, now, late);
   if (command !== undefined) return discard(aged, command, policy, at, now);
@@ -170,6 +218,21 @@ function inSession(aged: Step, event: Arrived, policy: Policy, at: number, now: 
   if (aged.record.session !== undefined) return aged;
   const opened = open(aged.record, birth(aged.record, event, policy, at), now);
   return { record: opened.record, events: [...aged.events, ...opened.events] };
+}
+
+/** Whether the session's time is over but an intent classifier may continue it: lazy sessions, for a while, never beyond the cap. */
+function mayContinue({ session }: ConversationRecord, policy: Policy, at: number): boolean {
+  if (session === undefined || session.closing !== undefined || !policy.hooks.classifyReturn || policy.closing.mode === 'proactive') return false;
+  const end = endOf(session, policy);
+  if (at < end.at || end.reason !== 'inactivity') return false;
+  const { capMs } = policy.expiration;
+  const { continueWithinMs } = policy.closing;
+  return (capMs === 0 || at < session.lastActivityAt + capMs) && (continueWithinMs === null || at < end.at + continueWithinMs);
+}
+
+function continued(record: ConversationRecord, policy: Policy, now: number): Step {
+  const session = record.session as SessionState;
+  return { record, events: [{ type: 'resumed', at: now, session: session.id, deadline: deadlineOf(session, policy) }] };
 }
 
 /** The user's input reaches the bot in the live session. */
@@ -184,7 +247,7 @@ function refresh(aged: Step, event: Arrived, policy: Policy, at: number, now: nu
   const { session } = aged.record;
   const from = session ? Math.max(at, session.lastActivityAt) : at;
   const closed = session
-    ? close(aged.record, session, { reason: 'refresh', endedAt: from, closedAt: now })
+    ? close(aged.record, session, { reason: 'refresh', endedAt: from, closedAt: now }, policy)
     : { record: refreshed(aged.record, now), events: [] };
   const opened = open(closed.record, birth(closed.record, event, policy, from), now, 'refresh');
   const events = [...aged.events, taken('refresh', session, now), ...closed.events, ...opened.events];
@@ -202,7 +265,7 @@ function discard(aged: Step, command: Exclude<CommandName, 'refresh'>, policy: P
       reason: 'user_command',
       endedAt: Math.max(at, session.lastActivityAt),
       closedAt: now,
-    });
+    }, policy);
     return { record: ended.record, events: [...events, ...ended.events], verdict };
   }
   return { record: { ...aged.record, session: touched(discarded(session, command), at) }, events, verdict };
@@ -212,19 +275,22 @@ function taken(command: CommandName, session: SessionState | undefined, now: num
   return { type: 'command', at: now, command, ...(session ? { session: session.id } : {}) };
 }
 
-function returned(record: ConversationRecord, event: Returned, now: number): Transition {
+function returned(record: ConversationRecord, event: Returned, policy: Policy, now: number): Transition {
   const { session } = record;
   if (session === undefined) return pass({ record, events: [] });
   const counted: SessionState = event.counts ? { ...session, turns: session.turns + 1 } : session;
-  if (event.close === undefined) return pass({ record: { ...record, session: counted }, events: [] });
-  return pass(close(record, counted, { reason: event.close.reason, endedAt: event.close.at, closedAt: now }));
+  const { maxTurns } = policy.closing;
+  const full = maxTurns > 0 && counted.turns >= maxTurns ? ({ reason: 'max_turns', at: now } as const) : undefined;
+  const how = event.close ?? full;
+  if (how === undefined) return pass({ record: { ...record, session: counted }, events: [] });
+  return pass(close(record, counted, { reason: how.reason, endedAt: how.at, closedAt: now }, policy));
 }
 
 function started(record: ConversationRecord, event: Started, policy: Policy, now: number): Transition {
   const aged = expire(record, policy, now, now);
   if (aged.record.session !== undefined) return pass(aged);
   const kept = event.address ? { ...aged.record, address: event.address } : aged.record;
-  const opened = open(kept, { ...event.fresh, at: now, developer: isDeveloper(policy, event.user) }, now, 'bot');
+  const opened = open(kept, { ...event.fresh, at: now, developer: event.fresh.developer ?? isDeveloper(policy, event.user) }, now, 'bot');
   const told =
     event.reason === undefined ? opened.events : opened.events.map((one) => ({ ...one, reason: event.reason }) as SessionEvent);
   return pass({ record: opened.record, events: [...aged.events, ...told] });
@@ -240,19 +306,50 @@ function touchedByBot(record: ConversationRecord, policy: Policy, now: number): 
 function ended(record: ConversationRecord, reason: CloseReason, policy: Policy, now: number): Step {
   const aged = expire(record, policy, now, now);
   if (aged.record.session === undefined) return aged;
-  return close(aged.record, aged.record.session, { reason, endedAt: now, closedAt: now });
+  return close(aged.record, aged.record.session, { reason, endedAt: now, closedAt: now }, policy);
+}
+
+function withSession(record: ConversationRecord, next: (session: SessionState) => SessionState): Step {
+  return { record: record.session === undefined ? record : { ...record, session: next(record.session) }, events: [] };
+}
+
+function cleared(record: ConversationRecord, event: Cleared, policy: Policy, now: number): Step {
+  const { session } = record;
+  if (session?.closing === undefined) return { record, events: [] };
+  const { reason, endedAt, hook, message, script } = session.closing;
+  const steps = {
+    message: message === 'due' || message === 'claimed' ? ('unknown' as const) : message,
+    ...(event.messageId === undefined ? {} : { messageId: event.messageId }),
+    ...(hook === 'done' || hook === 'failed' ? { hook } : {}),
+    ...(script === 'done' || script === 'failed' ? { script } : {}),
+  };
+  const said = message === 'sent' || message === 'unknown' ? { said: (record.said ?? 0) + 1 } : {};
+  return close({ ...record, ...said }, session, { reason, endedAt, closedAt: now, steps }, policy);
+}
+
+function finalised(record: ConversationRecord, policy: Policy, now: number): Step {
+  const { session } = record;
+  if (session === undefined) return { record, events: [] };
+  const { at, reason } = endOf(session, policy);
+  return close(record, session, { reason, endedAt: at, closedAt: now, finalisedBy: 'worker' }, policy);
+}
+
+function delivered(record: ConversationRecord, ids: readonly string[]): ConversationRecord {
+  const { outbox = [], ...rest } = record;
+  const left = outbox.filter(({ id }) => !ids.includes(id));
+  return left.length === 0 ? rest : { ...rest, outbox: left };
 }
 
 /** What was written before the session before it ended begins a new one at its arrival. */
 function birth(record: ConversationRecord, event: Arrived, policy: Policy, at: number) {
   const from = record.ended !== undefined && at < record.ended.endedAt ? event.arrivedAt : at;
-  return { ...event.fresh, at: from, developer: isDeveloper(policy, event.activity.user) };
+  return { ...event.fresh, at: from, developer: event.fresh.developer ?? isDeveloper(policy, event.activity.user) };
 }
 
 function mark(record: ConversationRecord, event: Arrived, policy: Policy): ConversationRecord {
   let { seen } = record;
   for (const id of [event.id, event.post]) {
-    if (id !== undefined) seen = withSeen(seen, id, event.arrivedAt, policy.redeliversForMs);
+    if (id !== undefined) seen = withSeen(seen, id, event.arrivedAt, policy.channel.redeliversForMs);
   }
   return seen === record.seen ? record : { ...record, seen };
 }
