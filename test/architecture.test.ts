@@ -127,6 +127,16 @@ describe('the package', () => {
     expect(Object.values(manifest.peerDependenciesMeta).every(({ optional }) => optional)).toBe(true);
   });
 
+  it('is locked for every platform: without all of their packages `npm ci` refuses, and `npm run lock` adds them', () => {
+    const lock: { packages: Readonly<Record<string, { optionalDependencies?: object }>> } = JSON.parse(
+      readFileSync(join(root, 'package-lock.json'), 'utf8'),
+    );
+    const entries = lock.packages;
+    const locked = new Set(Object.keys(entries).map((path) => path.split('node_modules/').at(-1)));
+    const wanted = Object.values(entries).flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies));
+    expect(wanted.filter((name) => !locked.has(name))).toEqual([]);
+  });
+
   it('has a way in for every adapter and every store', () => {
     const ways = library
       .map(({ path }) => /^src\/(?:adapters|(stores))\/([^/]+)\.ts$/.exec(path))

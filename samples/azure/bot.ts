@@ -13,13 +13,16 @@ export const start: StartSample = async ({ sessions, endpoint, identity, vendorU
   adapter.use(azureSessions(sessions, { endpoint, appId: identity.extra['appId'], accounts: [identity.account] }));
 
   const web = express();
-  web.post('/api/messages', express.json(), (req, res) =>
-    adapter.process(req, res, async (context) => {
+  web.use(express.json());
+  web.post('/api/messages', (req, res) => {
+    // botbuilder fails on what has no type at all, before it looks at who sent it.
+    const typed = Object.assign(req, { body: { ...req.body, type: String(req.body?.type ?? 'unknown') } });
+    return adapter.process(typed, res, async (context) => {
       const turn = sessions.turn(context);
       const said = turn && (await answer(turn, context.activity.text, sessions.clock));
       if (said !== undefined) await context.sendActivity(said);
-    }),
-  );
+    });
+  });
 
   const server = web.listen(port, '127.0.0.1');
   await once(server, 'listening');

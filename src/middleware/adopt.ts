@@ -1,6 +1,7 @@
 import { aliasKeyOf } from './core/activity.ts';
 import { newRecord } from './core/conversation.ts';
 import type { Job } from './job.ts';
+import { probe } from './probe.ts';
 import type { Held } from './records.ts';
 import type { Shell } from './shell.ts';
 
@@ -9,16 +10,31 @@ import type { Shell } from './shell.ts';
  * and leaves a signpost there, for activities that only know the other name.
  * Only a new record pays for it. The record is saved under its new key before the signpost is set, so that a crash in between loses nothing.
  */
-export async function adopt(shell: Shell, job: Job, held: Held): Promise<Held> {
-  const other = aliasKeyOf(job.about, job.endpoint, job.policy.scope);
+export async function adopt(shell: Shell, job: Job, held: Held, other = otherKeyOf(job)): Promise<Held> {
   if (held.record !== null || other === undefined || other === job.key) return held;
   const place = { ...job, key: other };
-  const ready = { ready: undefined, repeats: false, leave() {} };
-  const old = await shell.book.begin(place, ready);
-  // Somebody is talking under the other name right now: their turn comes first, and a later activity moves the record.
-  if (old === undefined) return held;
-  const kept = old.record?.movedTo === undefined ? old.record : null;
-  if (kept !== null) await shell.book.save(job, held.lease, kept);
-  await shell.book.commit(place, old.lease, { ...newRecord(), movedTo: job.key });
-  return { lease: held.lease, record: kept };
+  try {
+    const old = await shell.book.begin(place, nobodyAhead);
+    // Somebody is talking under the other name right now, and goes on there.
+    if (old === undefined) return held;
+    const moved = old.record?.movedTo;
+    if (moved !== undefined && moved !== job.key && job.about.kind === 'lifecycle') {
+      // The vendor says it is the same person: their record is where the signpost leads. A message alone does not say so,
+      // since numbers are given to other people.
+      await shell.book.release(old.lease);
+      return await adopt(shell, job, held, moved);
+    }
+    const kept = moved === undefined ? old.record : null;
+    if (kept !== null) await shell.book.save(job, held.lease, kept);
+    await shell.book.commit(place, old.lease, { ...newRecord(), movedTo: job.key });
+    return { lease: held.lease, record: kept };
+  } finally {
+    probe('ended', place);
+  }
+}
+
+const nobodyAhead = { ready: undefined, repeats: false, leave() {} };
+
+function otherKeyOf(job: Job): string | undefined {
+  return aliasKeyOf(job.about, job.endpoint, job.policy.scope);
 }

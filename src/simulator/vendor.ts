@@ -21,8 +21,8 @@ export interface Vendor {
   webhook(act: Act, context: WebhookContext): Webhook | undefined;
   /** The same delivery as the vendor would send it again: same id and body but for the vendor's own retry flags. */
   redelivery(webhook: Webhook, attempt: number): Webhook;
-  /** A webhook with a body of the scenario's own. */
-  raw(body: unknown, headers: Readonly<Record<string, string>>, identity: Identity): Webhook;
+  /** A webhook with a body of the scenario's own. @param vendorUrl base address of the simulator */
+  raw(body: unknown, headers: Readonly<Record<string, string>>, identity: Identity, vendorUrl?: string): Webhook;
   /** Headers and bytes as they go over the wire. Signatures run on real time. */
   sign(webhook: Webhook, identity: Identity, url: string, realNow: number, signature: Signature): SignedWebhook;
   /** What the user gets through the webhook's own answer: TwiML, a slash command's text. */

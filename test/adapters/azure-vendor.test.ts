@@ -3,6 +3,7 @@ import { azureVendor as vendor } from '../../src/simulator/channels/azure.ts';
 import type { Act, Identity, Outbound, VendorWorld, Webhook } from '../../src/simulator/vendor.ts';
 
 const identity = vendor.identity('support');
+const sales = vendor.identity('sales');
 const ada = vendor.person('ada');
 const at = Date.parse('2026-11-02T10:00:00Z');
 
@@ -22,7 +23,7 @@ function call(method: string, path: string, body: unknown = {}, token = identity
   const world: VendorWorld = {
     now: () => at,
     next: () => 7,
-    identities: () => [vendor.identity('sales'), identity],
+    identities: () => [sales, identity],
     receive: (message) => void received.push(message),
   };
   const headers = { host: '127.0.0.1:1', authorization: `Bearer ${token}` };
@@ -32,7 +33,7 @@ function call(method: string, path: string, body: unknown = {}, token = identity
 describe('identities', () => {
   it('are the same in every process, and differ between endpoints', () => {
     expect(vendor.identity('support')).toEqual(identity);
-    const { account, token, extra } = vendor.identity('sales');
+    const { account, token, extra } = sales;
     expect([account, token, extra['appId']]).not.toEqual(
       expect.arrayContaining([identity.account, identity.token, identity.extra['appId']]),
     );
@@ -66,6 +67,10 @@ describe('webhooks', () => {
     const { body, headers } = vendor.raw(['x'], { 'x-y': 'z' }, identity);
     expect([body, headers]).toEqual([['x'], { 'x-y': 'z' }]);
     expect(vendor.sign(vendor.raw('{', {}, identity), identity, '', 0, 'none').bytes).toBe('{');
+    const here = (activity: object) => vendor.raw(activity, {}, identity, 'http://127.0.0.1:1').body;
+    expect(here({ type: 'message' })).toEqual({ type: 'message', serviceUrl: 'http://127.0.0.1:1/bot' });
+    expect(here({ type: 'message', serviceUrl: 'x' })).toEqual({ type: 'message', serviceUrl: 'x' });
+    expect(here({ events: [] })).toEqual({ events: [] });
   });
 });
 
@@ -101,6 +106,13 @@ describe('the Bot Connector', () => {
     }
   });
 
+  it('carries them to the person they name, in conversations a scenario makes up', () => {
+    const message = { type: 'message', text: 'hello', recipient: { id: ada } };
+    const { received } = call('POST', '/bot/v3/conversations/of%20its%20own/activities/1', message);
+    expect(received).toEqual([expect.objectContaining({ to: ada, text: 'hello' })]);
+    expect(call('POST', '/bot/v3/conversations/of%20its%20own/activities/1', {}).answer?.status).toBe(404);
+  });
+
   it('takes two slashes for one', () => {
     expect(call('POST', `/bot/${inConversation.slice('/bot'.length)}/activities`, {}).answer?.status).toBe(200);
   });
@@ -134,12 +146,12 @@ describe('the Bot Connector', () => {
   });
 
   it('lets a bot do nothing without its token, and nothing in the conversations of another', () => {
-    const { token } = vendor.identity('sales');
+    const { token } = sales;
     expect(call('POST', `${inConversation}/activities`, {}, 'forged').answer).toMatchObject({
       status: 401,
       body: { error: { code: 'Unauthorized' } },
     });
-    expect(call('POST', `${inConversation}/activities`, { type: 'message' }, token)).toMatchObject({
+    expect(call('POST', `${inConversation}/activities`, { type: 'message', recipient: { id: ada } }, token)).toMatchObject({
       answer: { status: 404 },
       received: [],
     });

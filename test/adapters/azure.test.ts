@@ -165,6 +165,41 @@ describe.each(sdks)('azureSessions on %s', (sdk) => {
     expect(bot.said).toEqual(Array.from({ length: 50 }, (_, index) => `#${index + 1} ${index + 1}`));
   });
 
+  it('waits almost fifteen seconds for a busy conversation, then runs beside the other turn', async () => {
+    const { promise: work, resolve: finish } = Promise.withResolvers<void>();
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    await using bot = await startBot(sdk, {
+      async logic(context, { sessions }) {
+        const turn = sessions.turn(context);
+        begin();
+        if (context.activity.text === 'slow') await work;
+        turn?.update(({ data }) => data.seen.push(context.activity.text ?? ''));
+        await context.sendActivity(`${context.activity.text} ${turn?.exclusive} ${turn?.session.data.seen.join()}`);
+      },
+    });
+    const slow = bot.says('slow');
+    await begun;
+    const quick = bot.says('quick');
+    while (bot.clock.nextWake() !== bot.clock.now() + 14_500) await new Promise(setImmediate);
+    await bot.clock.advance(14_500);
+    await quick;
+    finish();
+    await slow;
+    await bot.says('last');
+    expect(bot.said).toEqual(['quick false ', 'slow true slow', 'last true slow,quick,last']);
+  });
+
+  it('answers within the response where the activity asks for it', async () => {
+    await using bot = await startBot(sdk, { logic: counts });
+    const ask = async (text: string) => {
+      const { status, text: body } = await bot.post(bot.activity({ id: text, text, deliveryMode: 'expectReplies' }));
+      return [status, JSON.parse(body).activities.map((one: { text: string }) => one.text)];
+    };
+    expect(await ask('a')).toEqual([200, ['#1 a']]);
+    expect(await ask('discard')).toEqual([200, ['Discarded.']]);
+    expect(await ask('discard')).toEqual([200, []]);
+  });
+
   it('keeps people, channels and reply chains apart', async () => {
     await using bot = await startBot(sdk, { logic: counts });
     const { id } = bot.reference.conversation;

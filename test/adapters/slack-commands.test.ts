@@ -6,6 +6,7 @@ import {
   command,
   type DeskSessions,
   desk,
+  dm,
   event,
   eventsOf,
   interaction,
@@ -70,6 +71,14 @@ describe('commands', () => {
       { user: 'ada', text: 'Discarded.' },
       { user: 'ada', text: 'order' },
     ]);
+  });
+
+  it('are not read in the caption of a file', async () => {
+    const { clock, sessions } = desk();
+    await using slack = await workspace({ clock }, dialogs(sessions));
+    const file = { subtype: 'file_share', files: [{ id: 'F1' }], channel: dm, channel_type: 'im' };
+    await slack.deliver(event('Ev1', posted('discard', '1793613600.000100', file)));
+    expect(slack.said).toEqual(['-']);
   });
 
   it('need the bot to be spoken to in a channel', async () => {

@@ -1,9 +1,23 @@
 import { type App, Assistant } from '@slack/bolt';
 import { describe, expect, it } from 'vitest';
 import { slackSessions } from '../../src/adapters/slack.ts';
-import { keyvStore } from '../../src/index.ts';
+import { isAdjournError, keyvStore } from '../../src/index.ts';
 import { slackVendor } from '../../src/simulator/channels/slack.ts';
-import { ada, bot, counting, desk, dm, event, identity, interaction, posted, says, team, workspace } from './slack-workspace.ts';
+import {
+  ada,
+  bot,
+  command,
+  counting,
+  desk,
+  dm,
+  event,
+  identity,
+  interaction,
+  posted,
+  says,
+  team,
+  workspace,
+} from './slack-workspace.ts';
 
 describe('places', () => {
   it('find the direct session from a form, a shortcut and the home tab, which name no channel', async () => {
@@ -63,6 +77,27 @@ describe('places', () => {
     };
     expect(await told('user')).toEqual(['#1 a', '#1 b', '#1 c', '#2 a|d']);
     expect(await told('thread')).toEqual(['#1 a', '#2 a|b', '#3 a|b|c', '#1 d']);
+  });
+
+  it('are answered where they are: in the thread, and by person where the bot may not be in the channel', async () => {
+    const { clock, sessions } = desk();
+    const answers: unknown[] = [];
+    const mount = (app: App) => {
+      app.use(slackSessions(sessions, { endpoint: 'desk' }));
+      app.message(async ({ context }) => void answers.push(await sessions.turn(context)?.reply('Here.')));
+      app.command('/order', async ({ ack, context }) => {
+        await ack();
+        answers.push(await sessions.turn(context)?.reply('For you.'));
+      });
+    };
+    await using slack = await workspace({ clock }, mount);
+    await slack.deliver(event('Ev1', posted('a', '1793613601.000100', { thread_ts: '1793613600.000100' })));
+    const between = command('/order');
+    await slack.deliver({ ...between, body: { ...between.body, channel_id: 'D0BOANDCY' } });
+    expect(answers).toMatchObject([
+      { channel: 'C07DECK0001', message: { text: 'Here.', thread_ts: '1793613600.000100' } },
+      { channel: dm, message: { text: 'For you.' } },
+    ]);
   });
 
   it('give each assistant thread a session of its own, before the assistant takes the event', async () => {
@@ -130,6 +165,27 @@ describe('an installation', () => {
     expect(asked).toEqual([
       { enterpriseId: 'E1', teamId: 'T2', isEnterpriseInstall: true, conversationId: 'C07DECK0001', userId: ada },
     ]);
+  });
+
+  it('is written to with its own token, by whatever client there is, and not before there is one', async () => {
+    const store = keyvStore();
+    const before = desk({ store });
+    await using slack = await workspace(before, counting(before.sessions));
+    await slack.deliver(slack.webhook(says('one')));
+
+    const later = desk({ store });
+    const key = `slack/desk/${team}%3A${ada}`;
+    const authorize = async () => ({ botToken: 'xoxb-found' });
+    slackSessions(later.sessions, { endpoint: 'desk', authorize });
+    const early = later.sessions.run(key, (turn) => turn.reply('Too early.'));
+    await expect(early).rejects.toSatisfy((error) => isAdjournError(error, 'ADJ_NO_SENDER'));
+
+    const sent: unknown[] = [];
+    const client = { chat: { postMessage: async (message: object) => sent.push(message) } };
+    const third = desk({ store });
+    slackSessions(third.sessions, { endpoint: 'desk', authorize, client });
+    await third.sessions.run(key, (turn) => turn.reply('Shipped.'));
+    expect(sent).toEqual([{ channel: dm, text: 'Shipped.', token: 'xoxb-found' }]);
   });
 
   it('leaves no token in the store', async () => {

@@ -136,6 +136,21 @@ describe('what the bot keeps by context.updateConversation', () => {
     expect(slack.said).toEqual(['null', 'null', '{"text":"a"}']);
   });
 
+  it('is changed by an update alone', async () => {
+    const { clock, sessions } = desk();
+    const mount = (app: App) => {
+      app.use(slackSessions(sessions, { endpoint: 'desk' }));
+      app.message(async ({ context, say }) => {
+        await say(JSON.stringify(context['conversation'] ?? null));
+        if (context['conversation']) context['conversation'].count += 1;
+        else await context['updateConversation']({ count: 0 });
+      });
+    };
+    await using slack = await workspace({ clock }, mount);
+    for (const text of ['one', 'two', 'three']) await slack.deliver(slack.webhook(says(text)));
+    expect(slack.said).toEqual(['null', '{"count":0}', '{"count":0}']);
+  });
+
   it('expires when the bot says so', async () => {
     const { clock, sessions } = desk();
     await using slack = await workspace({ clock }, remembering({ clock, sessions }));

@@ -135,6 +135,27 @@ describe('what counts as a turn', () => {
     expect(twin).toMatchObject({ verdict: { do: 'drop', quiet: true }, events: [] });
   });
 
+  test('no session ends before it began, even if the channel’s clock is ahead of ours', () => {
+    const talk = conversation();
+    talk.arrives('10:00', message('hi', { at: at('10:01') }));
+    const { events } = talk.step({ type: 'returned', counts: true, close: { reason: 'bot', at: at('10:00') } }, at('10:00'));
+    expect(events).toMatchObject([{ type: 'closed', startedAt: at('10:01'), endedAt: at('10:01'), closedAt: at('10:00') }]);
+    expect(talk.record.ended?.endedAt).toBe(at('10:01'));
+  });
+
+  test('where to answer is kept from the last activity or the bot’s own start, not from a duplicate', () => {
+    const address = (to: string) => ({ channel: 'line', endpoint: 'line', to: { id: to } });
+    const talk = conversation();
+    talk.arrives('10:00', message('hi'), { id: 'm1', address: address('a') });
+    talk.arrives('10:01', message('hi'), { id: 'm1', address: address('b') });
+    talk.arrives('10:02', message('hi'), { id: 'm2' });
+    expect(talk.record.address).toEqual(address('a'));
+    talk.arrives('10:03', message('discard'), { id: 'm3', address: address('c') });
+    expect(talk.record.address).toEqual(address('c'));
+    talk.step({ type: 'started', user: 'ada', address: address('d'), fresh: { id: 'b1', data: {} } }, at('11:00'));
+    expect(talk.record.address).toEqual(address('d'));
+  });
+
   test('closing at the end of a turn counts the turn', () => {
     const talk = begun();
     talk.arrives('10:05', message('bye'));
@@ -323,7 +344,7 @@ describe('commands', () => {
     const talk = begun();
     talk.changesSession({
       dialog: [{ id: 'order' }, { id: 'size', state: 1 }],
-      tags: { current: ['b'], historic: [['a']] },
+      tags: { current: ['b'], historic: [['z'], ['a']] },
       sentiment: 0.8,
     });
     return talk;

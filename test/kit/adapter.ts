@@ -173,7 +173,7 @@ function flaws(activity: Activity, channel: string): string[] {
       must(typeof activity.content === 'boolean', 'content is no boolean');
       break;
     case 'lifecycle':
-      must([undefined, 'proactive', 'unreachable', 'reachable'].includes(activity.means), 'means is unknown');
+      must([undefined, 'proactive', 'unreachable', 'reachable', 'renamed'].includes(activity.means), 'means is unknown');
       break;
     case 'unsupported':
       must(

@@ -41,6 +41,31 @@ describe('a person who is known by two names', () => {
     expect(await bot.sessions.explain('toy/main/4917')).toEqual(await bot.sessions.explain('toy/main/DE.2'));
   });
 
+  it('keeps the session when the number of somebody known by both names changes', async () => {
+    const bot = toyBot();
+    await bot.deliver(bot.message('old', { ...scoped, alias: '4917' }));
+    const next = { user: 'DE.2', conversation: { id: 'DE.2', kind: 'direct' as const } };
+    await bot.deliver({
+      kind: 'lifecycle',
+      type: 'user_changed_number',
+      channel: 'toy',
+      ...next,
+      alias: '4917',
+      means: 'renamed',
+    });
+    await bot.deliver(bot.message('new', next));
+    expect(bot.told).toEqual(['#1 old', 'passed', '#2 new']);
+  });
+
+  it('does not hand a session on with the number', async () => {
+    const bot = toyBot();
+    await bot.deliver(bot.message('old owner', { ...scoped, alias: '4917' }));
+    await bot.deliver(bot.message('new owner', { user: 'DE.9', conversation: { id: 'DE.9', kind: 'direct' }, alias: '4917' }));
+    await bot.deliver(bot.message('by number', phone));
+    await bot.deliver(bot.message('old owner again', scoped));
+    expect(bot.told).toEqual(['#1 old owner', '#1 new owner', '#2 by number', '#2 old owner again']);
+  });
+
   it('is not mixed up with somebody who has a session of their own', async () => {
     const bot = toyBot();
     await bot.deliver(bot.message('a', phone));

@@ -52,6 +52,8 @@ function onRedis(
   keyvOn: (adapter: KeyvRedis<string>, namespace: string) => KeyvLike & { disconnect(): Promise<void> },
 ): StoreEntry {
   return {
+    runs: 40,
+
     async unavailable() {
       const gate = await gateTo(redisUrl);
       const reachable = await gate.reachable();

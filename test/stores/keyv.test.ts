@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { Keyv as Keyv5 } from 'keyv';
 import { Keyv as Keyv6 } from 'keyv6';
 import { describe, expect, test } from 'vitest';
@@ -149,6 +150,7 @@ describe.each(keyvs)('%s', (_, keyvOn) => {
     writing = true;
     const committed = store.commit(lease, { n: 1 }, null);
     expect((await failureOf(store.begin('a', { ...now, waitMs: 60 }))).code).toBe('LEASE_TIMEOUT');
+    expect((await failureOf(store.begin('a', now))).code).toBe('LEASE_TIMEOUT');
     const next = store.begin('a', { ...now, waitMs: 10_000 });
     slow.resolve();
     await committed;
@@ -216,6 +218,28 @@ test('two conversations whose keys the Keyv makes equal do not read each other',
   const store = keyvStore(new Keyv6({ sanitize: { keys: true } }));
   await put(store, 'slack/bot/C--1', { mine: true });
   expect((await failureOf(store.begin('slack/bot/C1', now))).code).toBe('ADJ_RECORD_INVALID');
+});
+
+test('a caller that gives up while its record is being read leaves the conversation free', async () => {
+  const store = keyvStore();
+  const caller = new AbortController();
+  const begun = failureOf(store.begin('a', { ...now, signal: caller.signal }));
+  caller.abort();
+  expect((await begun).code).toBe('LEASE_TIMEOUT');
+  expect((await store.begin('a', now)).record).toBeNull();
+});
+
+test('nothing of a waiter stays on its signal', async () => {
+  const store = keyvStore();
+  const { signal } = new AbortController();
+  const { lease } = await store.begin('a', now);
+  const next = store.begin('a', { ...now, waitMs: 10_000, signal });
+  const brief = failureOf(store.begin('a', { ...now, waitMs: 1, signal }));
+  await brief;
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+  await store.release(lease);
+  await next;
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
 });
 
 test('an object that is no Keyv is refused by name of what it lacks', async () => {

@@ -3,8 +3,9 @@ import type { Turn } from '../../middleware/turn.ts';
 
 /** Waits for `done`, but no longer than `ms` of session time. */
 export async function within(ms: number, done: Promise<unknown>, turns: Channel): Promise<void> {
+  if (ms <= 0) return;
   const over = new AbortController();
-  await Promise.race([done, turns.sleep(Math.max(0, ms), over.signal)]);
+  await Promise.race([done, turns.sleep(ms, over.signal)]);
   over.abort();
 }
 

@@ -50,13 +50,14 @@ export async function postMessage(
   const { accessToken, graphBaseUrl = 'https://graph.facebook.com', graphVersion = 'v25.0' } = options;
   const where = `${channel} ${account}`;
   const token = typeof accessToken === 'string' ? accessToken : await accessToken(account);
+  const text = JSON.stringify(body);
   let response: Response;
   let answer: unknown;
   try {
     response = await fetch(`${graphBaseUrl.replace(/\/+$/, '')}/${graphVersion}/${encodeURIComponent(id)}/messages`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      body: text,
       signal: AbortSignal.timeout(answerWithinMs),
     });
     answer = await response.json().catch(() => undefined);

@@ -3,6 +3,8 @@ import type { MessengerEntry, MessengerEvent, MessengerMessage, MessengerWebhook
 import { isWritten, listOf, textOf, timeOf } from './meta-values.ts';
 import type { Item } from './webhook.ts';
 
+type Postback = NonNullable<MessengerEvent['postback']>;
+
 /** The parts of events that are no act of the user's. Source: Meta's "Webhook events" reference, Messenger Platform and Instagram. */
 const lifecycles = [
   'message_edit',
@@ -30,11 +32,10 @@ const lifecycles = [
 export function itemsOf(webhook: MessengerWebhook | undefined): Item<MessengerEvent>[] {
   const items = listOf(webhook?.entry).flatMap((entry) => {
     // The app dashboard's "Test" button names page 0.
-    const test =
-      entry.id === '0' ? unsupported('test', 'a test of the app dashboard', originOf({}, entry, undefined)) : undefined;
+    const test = entry.id === '0' ? unsupported('test', 'a test of the app dashboard', originOf({}, entry)) : undefined;
     return [
       ...listOf(entry.messaging).map((event) => ({ activity: test ?? activityOf(event, entry), event })),
-      ...listOf(entry.standby).map((event) => ({ activity: lifecycle('standby', originOf(event, entry, event.sender)), event })),
+      ...listOf(entry.standby).map((event) => ({ activity: lifecycle('standby', originOf(event, entry)), event })),
       ...listOf(entry.changes).map((event) => ({ activity: test ?? change(event, entry), event })),
     ];
   });
@@ -61,25 +62,22 @@ export function withoutEvents(webhook: MessengerWebhook, gone: ReadonlySet<unkno
 
 function activityOf(event: MessengerEvent, entry: MessengerEntry): Activity {
   const { message, postback } = event;
-  const origin = originOf(event, entry, event.sender);
-  if (message?.is_echo === true || (origin.user !== undefined && origin.user === origin.account)) {
-    return lifecycle('echo', originOf(event, entry, event.recipient));
-  }
+  const origin = originOf(event, entry);
+  if (isEcho(event)) return lifecycle('echo', origin);
   if (message !== undefined && message !== null) return messageOf(message, origin);
-  if (postback !== undefined && postback !== null) {
-    if (origin.user === undefined) return unsupported('postback', 'no sender', origin);
-    const payload = textOf(postback.payload);
-    const id = textOf(postback.mid) ?? (origin.at === undefined ? undefined : `postback:${origin.at}:${payload ?? ''}`);
-    return {
-      ...origin,
-      kind: 'postback',
-      type: 'postback',
-      ...(id === undefined ? {} : { id }),
-      ...(payload === undefined ? {} : { payload }),
-    };
-  }
+  if (postback !== undefined && postback !== null) return postbackOf(postback, origin);
   const part = lifecycles.find((name) => Object.hasOwn(event, name));
   return part === undefined ? unsupported('unknown', 'an event of no known kind', origin) : lifecycle(part, origin);
+}
+
+/** Older postbacks have no id of their own: the stamp and the payload, which a redelivery repeats, stand in for it. */
+function postbackOf({ mid, payload: given }: Postback, origin: Origin): Activity {
+  const payload = textOf(given);
+  const id = textOf(mid) ?? (origin.at === undefined ? undefined : `postback:${origin.at}:${payload ?? ''}`);
+  if (origin.user === undefined) return unsupported('postback', 'no sender', origin);
+  if (id === undefined) return unsupported('postback', 'neither an id nor a time', origin);
+  if (payload !== undefined && !isWritten(payload)) return unsupported('postback', 'a payload that no button has', origin);
+  return { ...origin, kind: 'postback', type: 'postback', id, ...(payload === undefined ? {} : { payload }) };
 }
 
 /**
@@ -99,7 +97,13 @@ function messageOf(message: MessengerMessage, origin: Origin): Activity {
   return { ...origin, kind: 'message', type, id, addressed: true, ...(text === undefined || attached ? {} : { text }) };
 }
 
-function originOf(event: MessengerEvent, entry: MessengerEntry, person: MessengerEvent['sender']): Origin {
+/** What the page itself sent comes back as an echo: then the receiver is the person. */
+function isEcho({ message }: MessengerEvent): boolean {
+  return message?.is_echo === true;
+}
+
+function originOf(event: MessengerEvent, entry: MessengerEntry): Origin {
+  const person = isEcho(event) ? event.recipient : event.sender;
   const account = textOf(entry.id);
   const user = textOf(person?.id);
   return {
@@ -112,11 +116,7 @@ function originOf(event: MessengerEvent, entry: MessengerEntry, person: Messenge
 }
 
 function change(event: MessengerEvent, entry: MessengerEntry): Activity {
-  return unsupported(
-    textOf(event['field']) ?? 'change',
-    'a change of the page, not a message to it',
-    originOf({}, entry, undefined),
-  );
+  return unsupported(textOf(event['field']) ?? 'change', 'a change of the page, not a message to it', originOf({}, entry));
 }
 
 function lifecycle(type: string, origin: Origin): Activity {

@@ -116,11 +116,10 @@ function messageOf(message: WhatsAppMessage, contact: WhatsAppContact | undefine
 function inputOf(message: WhatsAppMessage, origin: Origin, addressed: boolean): Activity {
   const { type } = origin;
   const said = (text?: string): Activity => ({ ...origin, kind: 'message', addressed, ...(text === undefined ? {} : { text }) });
-  const tapped = (payload: string | undefined): Activity => ({
-    ...origin,
-    kind: 'postback',
-    ...(payload === undefined ? {} : { payload }),
-  });
+  const tapped = (payload: string | undefined): Activity => {
+    if (payload !== undefined && !isWritten(payload)) return unsupported(type, 'a payload that no button has', origin);
+    return { ...origin, kind: 'postback', ...(payload === undefined ? {} : { payload }) };
+  };
   if (type === 'text') {
     const body = textOf(message.text?.body);
     if (body === undefined) return unsupported(type, 'no text', origin);

@@ -49,13 +49,12 @@ export const azureVendor: Vendor = {
 
   redelivery: (webhook) => webhook,
 
-  raw: (body, headers) => ({
-    id: isRecord(body) ? String(body['id'] ?? '') : '',
-    method: 'POST',
-    body: body as Webhook['body'],
-    encoding: 'json',
-    headers,
-  }),
+  /** An activity that does not say where to answer is answered here. */
+  raw(body, headers, _identity, vendorUrl) {
+    const activity = isRecord(body) && 'type' in body ? body : undefined;
+    const here = activity && vendorUrl !== undefined ? { serviceUrl: `${vendorUrl}/bot`, ...activity } : body;
+    return { id: String(activity?.['id'] ?? ''), method: 'POST', body: here as Webhook['body'], encoding: 'json', headers };
+  },
 
   sign(webhook, identity, _url, realNow, signature) {
     const bytes = typeof webhook.body === 'string' ? webhook.body : JSON.stringify(webhook.body);

@@ -17,7 +17,7 @@ export function readExpectations(step: Reader, around: Surroundings): Expects {
       })
     : [];
   if (step.has('state')) entries.push(readState(step.object('state'), around));
-  return { verb: 'expect', ordered: step.flag('ordered'), entries };
+  return { verb: 'expect', closesWindow: step.has('expect'), ordered: step.flag('ordered'), entries };
 }
 
 function readEvent(entry: Reader): Expectation {

@@ -100,6 +100,8 @@ export interface StoreTurns {
 
 export interface Expects {
   readonly verb: 'expect';
+  /** Whether the next `expect` looks only at what comes after; a `state` on its own leaves the window open. */
+  readonly closesWindow: boolean;
   readonly ordered: boolean;
   readonly entries: readonly Expectation[];
 }

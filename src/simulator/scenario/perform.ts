@@ -1,3 +1,4 @@
+import { keyOf } from '../../middleware/core/activity.ts';
 import type { ConversationRecord } from '../../middleware/core/conversation.ts';
 import { isAdjournError } from '../../middleware/errors.ts';
 import type { Act, Webhook } from '../simulator.ts';
@@ -28,6 +29,14 @@ export function performer<Data>(scenario: Scenario, stage: Stage<Data>): Perform
   let raws = 0;
 
   const channelOf = (endpoint: string) => scenario.endpoints[endpoint]?.channel ?? '';
+  const addressOf = (endpoint: string, user: string) => simulator.address(channelOf(endpoint), endpoint, user);
+  /** As the events name it; for somebody they have not named yet, as their address does. */
+  const keyOfPerson = (endpoint: string, user: string) => {
+    const scope = scenario.endpoints[endpoint]?.settings.scope ?? scenario.organization.scope ?? 'user';
+    return (
+      stage.keyOf(endpoint, user) ?? keyOf({ kind: 'lifecycle', type: 'none', ...addressOf(endpoint, user) }, endpoint, scope)
+    );
+  };
   const processOf = (number: number): Process<Data> => {
     const found = stage.processes[number - 1];
     if (found === undefined) throw new RangeError(`There is no process ${number}.`);
@@ -96,11 +105,8 @@ export function performer<Data>(scenario: Scenario, stage: Stage<Data>): Perform
     const { sessions, clock: slept } = processOf(process);
     const work: Work = { label: `${step.verb} with ${user} on ${endpoint}`, user };
     const doing = async () => {
-      const known = stage.keyOf(endpoint, user);
-      const key =
-        step.verb === 'bot works' && known !== undefined
-          ? known
-          : (await sessions.open(simulator.address(place.channel, endpoint, user))).key;
+      const key = step.verb === 'bot works' ? keyOfPerson(endpoint, user) : (await sessions.open(addressOf(endpoint, user))).key;
+      if (key === undefined) throw new RangeError(`${user} cannot be reached on ${endpoint}.`);
       if (step.verb === 'bot works') await sessions.run(key, () => slept.sleep(step.forMs));
       else if (step.says !== undefined) await sessions.run(key, (turn) => turn.reply(step.says));
     };
@@ -108,7 +114,7 @@ export function performer<Data>(scenario: Scenario, stage: Stage<Data>): Perform
   };
 
   const stateNow = async ({ user, endpoint }: ExpectedState): Promise<ConversationState> => {
-    const key = stage.keyOf(endpoint, user);
+    const key = keyOfPerson(endpoint, user);
     const [process] = stage.processes;
     if (key === undefined || process === undefined) return stateOf(undefined, undefined, clock.now());
     const found = await stage.store.find({ keys: [key], limit: 1 });
@@ -116,9 +122,7 @@ export function performer<Data>(scenario: Scenario, stage: Stage<Data>): Perform
     return stateOf(record, await process.sessions.explain(key), clock.now());
   };
   const expect = async (step: Expects): Promise<readonly Mismatch[]> => {
-    const wrong = step.entries.some((entry) => entry.about === 'event')
-      ? matchEvents(step, timeline.fresh(), scenario.offset)
-      : [];
+    const wrong = step.closesWindow ? matchEvents(step, timeline.fresh(), scenario.offset) : [];
     for (const entry of step.entries) {
       if (entry.about === 'state') wrong.push(...matchState(entry, await stateNow(entry), scenario.offset));
     }

@@ -123,7 +123,9 @@ export async function setStage<Data>(scenario: Scenario, options: StageOptions<D
   const processes: Process<Data>[] = [];
   const close = async () => {
     await Promise.all(processes.flatMap(({ bots }) => [...bots.values()].map((bot) => bot.close())));
-    await Promise.all(processes.map(({ sessions }) => sessions.close()));
+    const closing = Promise.all(processes.map(({ sessions }) => sessions.close()));
+    // Sessions wait for their turns; one that never rested would never end.
+    if (!watching.busy()) await closing;
     await simulator.close();
     calls?.close();
     watching.close();

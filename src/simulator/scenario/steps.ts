@@ -73,6 +73,7 @@ function readTogether(step: Reader, around: Surroundings, ids: Set<string>): Ver
   step.only('at', 'together');
   const deliveries = step.list('together').map((data, index) => {
     const inner = reader(data, `${step.at('together')}[${index}]`);
+    if (inner.has('at')) throw new ScenarioError(inner.at('at'), 'a step inside "together" has no time of its own.');
     refuseMissing(inner, missingVerbs);
     const verb = verbOf(inner);
     if (['together', 'bot', 'vendor', 'store', 'expect', 'state'].includes(verb)) {

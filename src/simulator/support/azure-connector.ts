@@ -70,11 +70,18 @@ export function jsonIn(text: string): Readonly<Record<string, unknown>> {
 }
 
 function post({ conversation, identity, world }: Request, activity: Readonly<Record<string, unknown>>): ApiAnswer {
-  const person = personIn(conversation, identity);
-  if (person === undefined) return connectorError(404, 'ConversationNotFound', 'Conversation not found.');
+  const person = personIn(conversation, identity) ?? personOfOwnConversation(activity);
+  const isOfAnother = world.identities().some((other) => other !== identity && personIn(conversation, other) !== undefined);
+  if (person === undefined || isOfAnother) return connectorError(404, 'ConversationNotFound', 'Conversation not found.');
   const id = `${conversation}|${String(world.next()).padStart(7, '0')}`;
   if (activity['type'] === 'message') world.receive({ to: person, text: String(activity['text'] ?? ''), id, identity });
   return ok({ id });
+}
+
+/** A scenario's own activities may come from conversations nobody here has made; the answer names the person. */
+function personOfOwnConversation(activity: Readonly<Record<string, unknown>>): string | undefined {
+  const id = isRecord(activity['recipient']) ? activity['recipient']['id'] : undefined;
+  return typeof id === 'string' ? id : undefined;
 }
 
 function create(request: Request): ApiAnswer {

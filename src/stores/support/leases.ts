@@ -138,7 +138,7 @@ export function processLeases(): Leases {
       const slot = slots.get(key);
       if (slot === undefined) return hold(key, slot, grant(key, options.leaseMs));
       inherit(key, slot);
-      if (slot.waiters.size === 0 && hasLapsed(slot.holder)) return hold(key, slot, grant(key, options.leaseMs));
+      if (hasLapsed(slot.holder)) return hold(key, slot, grant(key, options.leaseMs));
       if (!(options.waitMs > 0)) throw busy(key);
       return wait(key, slot, options);
     },

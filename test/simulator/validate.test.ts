@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import { ScenarioError } from '../../src/simulator/scenario/format.ts';
+import { readScenario } from '../../src/simulator/scenario/validate.ts';
+import { paperVendor } from './paper.ts';
+
+const base = { name: 'a file', start: '2026-11-02T10:00:00Z', endpoints: { desk: { channel: 'paper' } }, steps: [] as unknown[] };
+const says = { at: '10:00:00', user: 'ada', endpoint: 'desk', says: 'hi' };
+
+const read = (file: object) => readScenario(file, [paperVendor]);
+
+/** What is wrong with a file, as its author reads it. */
+function wrong(file: object): string {
+  try {
+    read(file);
+  } catch (error) {
+    if (error instanceof ScenarioError) return error.message;
+    throw error;
+  }
+  return 'nothing';
+}
+
+describe('when steps happen', () => {
+  const times = (start: string, ...ats: string[]) =>
+    read({ ...base, start, steps: ats.map((at) => ({ ...says, at })) }).steps.map(({ at }) =>
+      new Date(at).toISOString().slice(0, 23),
+    );
+
+  it('reads clock times in the offset of the start, each the first one not before the step before', () => {
+    expect(times('2026-11-02T10:00:00+02:00', '10:00', '10:29:59.999', '09:00:00')).toEqual([
+      '2026-11-02T08:00:00.000',
+      '2026-11-02T08:29:59.999',
+      '2026-11-03T07:00:00.000',
+    ]);
+  });
+
+  it('reads instants, and spans after the step before', () => {
+    expect(times('2026-11-02T10:00:00Z', '+31m', '+90s', '+5ms', '2026-11-02T12:00:00+01:00')).toEqual([
+      '2026-11-02T10:31:00.000',
+      '2026-11-02T10:32:30.000',
+      '2026-11-02T10:32:30.005',
+      '2026-11-02T11:00:00.000',
+    ]);
+  });
+
+  it('takes a clock time in writtenAt for the last one not after the step', () => {
+    const [step] = read({ ...base, start: '2026-11-02T00:05:00Z', steps: [{ ...says, at: '00:10', writtenAt: '23:55' }] }).steps;
+    expect(step).toMatchObject({ writtenAt: Date.parse('2026-11-01T23:55:00Z') });
+  });
+});
+
+describe('a file that is wrong', () => {
+  it.each<[string, object, string]>([
+    ['no start', { ...base, start: undefined }, 'start: must be a text, not undefined.'],
+    [
+      'a start without offset',
+      { ...base, start: '2026-11-02T10:00:00' },
+      'start: must be an ISO instant with its offset, not "2026-11-02T10:00:00".',
+    ],
+    ['no endpoints', { ...base, endpoints: {} }, 'endpoints: must name at least one endpoint.'],
+    [
+      'a channel nobody knows',
+      { ...base, endpoints: { desk: { channel: 'fax' } } },
+      'endpoints.desk.channel: must be one of "paper", not "fax".',
+    ],
+    [
+      'a setting nobody knows',
+      { ...base, endpoints: { desk: { channel: 'paper', warnings: [] } } },
+      'endpoints.desk.warnings: there is no "warnings" here',
+    ],
+    [
+      'a setting with a bad value',
+      { ...base, endpoints: { desk: { channel: 'paper', expiration: -1 } } },
+      'endpoints.desk.expiration: -1 is not a duration',
+    ],
+    ['a bad cap', { ...base, organization: { maxExpiration: 'soon' } }, 'organization.maxExpiration: "soon" is not a duration'],
+    [
+      'a step that goes back',
+      { ...base, steps: [{ ...says, at: '2026-11-02T09:59:59Z' }] },
+      'steps[0].at: "2026-11-02T09:59:59Z" goes back in time.',
+    ],
+    ['a step at no time', { ...base, steps: [{ ...says, at: 'noon' }] }, 'steps[0].at: "noon" is no clock time'],
+    ['a step without a verb', { ...base, steps: [{ at: '10:00', user: 'ada' }] }, 'steps[0]: has no verb'],
+    ['a step with two verbs', { ...base, steps: [{ ...says, taps: 'x' }] }, 'steps[0]: has two verbs, "says" and "taps".'],
+    [
+      'an endpoint nobody knows',
+      { ...base, steps: [{ ...says, endpoint: 'attic' }] },
+      'steps[0].endpoint: there is no endpoint "attic".',
+    ],
+    ['a misspelt field', { ...base, steps: [{ ...says, procces: 1 }] }, 'steps[0].procces: there is no "procces" here'],
+    [
+      'a process nobody starts',
+      { ...base, processes: 2, steps: [{ ...says, process: 3 }] },
+      'steps[0].process: the file has no process 3.',
+    ],
+    [
+      'an act the channel does not have',
+      { ...base, steps: [{ at: '10:00', user: 'ada', endpoint: 'desk', reacts: true }] },
+      'steps[0].reacts: "reacts" does not exist on paper.',
+    ],
+    [
+      'a redelivery of nothing',
+      { ...base, steps: [{ at: '10:00', redelivers: 'm1' }] },
+      'steps[0].redelivers: no delivery before this one has the id "m1".',
+    ],
+    [
+      'one id for two deliveries',
+      {
+        ...base,
+        steps: [
+          { ...says, id: 'm1' },
+          { ...says, id: 'm1' },
+        ],
+      },
+      'steps[1].id: "m1" names another delivery already.',
+    ],
+    [
+      'time inside together',
+      { ...base, steps: [{ at: '10:00', together: [says] }] },
+      'steps[0].together[0].at: a step inside "together" has no time of its own.',
+    ],
+    [
+      'an event nobody knows',
+      { ...base, steps: [{ at: '10:00', expect: [{ event: 'oppened' }] }] },
+      'steps[0].expect[0].event: must be one of',
+    ],
+    [
+      'a field no event has',
+      { ...base, steps: [{ at: '10:00', expect: [{ event: 'opened', sesion: 'x' }] }] },
+      'steps[0].expect[0].sesion: there is no "sesion" here',
+    ],
+    [
+      'no and times at once',
+      { ...base, steps: [{ at: '10:00', expect: [{ event: 'opened', no: true, times: 2 }] }] },
+      'steps[0].expect[0]: "no" and "times" exclude each other.',
+    ],
+    [
+      'a state nobody has',
+      { ...base, steps: [{ at: '10:00', state: { user: 'ada', endpoint: 'desk', mood: 1 } }] },
+      'steps[0].state.mood: there is no "mood" here',
+    ],
+    [
+      'a fault nobody has',
+      { ...base, steps: [{ at: '10:00', vendor: 'paper', fails: '404' }] },
+      'steps[0].fails: must be one of',
+    ],
+    [
+      'no span to work for',
+      { ...base, steps: [{ at: '10:00', user: 'ada', endpoint: 'desk', bot: 'works', for: 'long' }] },
+      'steps[0].for: must be a duration such as "30s".',
+    ],
+  ])('%s', (_what, file, message) => {
+    expect(wrong(file)).toContain(message);
+  });
+
+  it.each<[string, object]>([
+    ['agents', { ...base, agents: ['kim'] }],
+    ['calendar', { ...base, calendar: {} }],
+    ['endpoints.desk.test', { ...base, endpoints: { desk: { channel: 'paper', test: { script: 'slow' } } } }],
+    ['steps[0].agent', { ...base, steps: [{ at: '10:00', agent: 'kim', does: 'takes' }] }],
+    ['steps[0].does', { ...base, steps: [{ at: '10:00', does: 'handoff' }] }],
+    ['steps[0].settings', { ...base, steps: [{ at: '10:00', settings: {} }] }],
+    ['steps[0].worker', { ...base, steps: [{ at: '10:00', worker: 'stops' }] }],
+    ['steps[0].erases', { ...base, steps: [{ at: '10:00', erases: 'ada' }] }],
+    ['steps[0].dies', { ...base, steps: [{ at: '10:00', process: 1, dies: true }] }],
+    ['steps[0].restarts', { ...base, steps: [{ at: '10:00', process: 1, restarts: true }] }],
+  ])('%s is refused by its name', (path, file) => {
+    const name = path.split('.').at(-1);
+    expect(wrong(file)).toBe(`${path}: "${name}" cannot be played by this version.`);
+  });
+});
