@@ -4,6 +4,7 @@ import type { Engine } from './engine.ts';
 import { hasTurn, reasonWithout } from './intake.ts';
 import { newJob, type Place } from './job.ts';
 import type { Sessions } from './sessions.ts';
+import { senderKey } from './sending.ts';
 import { patienceMs } from './shared.ts';
 import type { Turn } from './turn.ts';
 
@@ -31,6 +32,8 @@ export function attach<Request, Data, Endpoint extends string>(
   const { name, capabilities } = adapter;
   const route = engine.settings.mount(adapter, options);
   if (send) engine.senders.set(senderKey(name, typeof options.endpoint === 'function' ? undefined : options.endpoint), send);
+
+  engine.mounted();
 
   /** Where an activity's turn happens; undefined where it has none. */
   const placeOf = (activity: Activity): Omit<Place, 'arrivedAt' | 'waitMs'> | undefined => {
@@ -129,11 +132,6 @@ export function attach<Request, Data, Endpoint extends string>(
         user: activity?.user,
       }),
   };
-}
-
-/** Names the sender of an endpoint; without one, the sender of all endpoints of a channel. */
-export function senderKey(channel: string, endpoint: string | undefined): string {
-  return endpoint === undefined ? channel : `${channel}/${endpoint}`;
 }
 
 const passed: Outcome = { verdict: 'pass', saved: Promise.resolve(true) };

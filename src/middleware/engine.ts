@@ -1,5 +1,6 @@
-import type { Outcome } from './adapter.ts';
 import { adopt } from './adopt.ts';
+import type { Outcome } from './adapter.ts';
+import { classifyReturn } from './classify.ts';
 import type { Conducted } from './conduct.ts';
 import { type ConversationRecord, newRecord } from './core/conversation.ts';
 import { isExpired } from './core/expiry.ts';
@@ -7,13 +8,12 @@ import { expire, type Transition } from './core/transition.ts';
 import { degraded } from './degraded.ts';
 import { isAdjournError } from './errors.ts';
 import { answerOnly, exclusive, untouched } from './exclusive.ts';
+import type { Intake } from './intake.ts';
 import { idsOf, type Job } from './job.ts';
-import type { Slot } from './mailbox.ts';
-import { probe } from './probe.ts';
 import type { Held } from './records.ts';
 import type { Running } from './running.ts';
-import { busy, shared } from './shared.ts';
-import { createShell, realNow, type Shell, type ShellParts } from './shell.ts';
+import { shared } from './shared.ts';
+import { createShell, enter, type Shell, type ShellParts } from './shell.ts';
 import type { Turn } from './turn.ts';
 
 /** Runs turns. The only place that knows the order of waiting, deciding, running and saving. */
@@ -26,7 +26,10 @@ export interface Engine extends Shell {
   visit<T>(job: Job, work: (turn: Turn) => Promise<T>): Promise<T>;
   /** A person has another name now: their record moves to the key that goes with it, with its session. */
   rename(job: Job): Promise<void>;
-  /** Changes a record under its lease by one transition. @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE` */
+  /**
+   * Changes a record under its lease by one transition; a session that begins by it has its start hook run.
+   * @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE`
+   */
   change(job: Job, decide: (record: ConversationRecord | null) => Transition): Promise<ConversationRecord>;
 }
 
@@ -45,26 +48,21 @@ export function createEngine(parts: ShellParts): Engine {
     return undefined;
   };
 
-  /** A place in the conversation's queue; leaving it is the end of the turn. */
-  const enter = (job: Job, ids: readonly string[]): Slot => {
-    const slot = boxes.enter(job.key, ids);
-    const leave = () => {
-      slot.leave();
-      probe('ended', job);
-    };
-    return { ...slot, leave };
+  const decided = async (job: Job, held: Held): Promise<Intake> => {
+    const taken = shell.decide(job, held.record);
+    if (!taken.asks) return taken;
+    return shell.decide(job, held.record, { returns: await classifyReturn(shell, job, taken.record) });
   };
 
   const take = async (job: Job): Promise<Outcome> => {
-    const slot = enter(job, idsOf(job));
+    const slot = enter(boxes, job, idsOf(job));
     let held: Held | undefined;
     let last: ConversationRecord | null = null;
     try {
       held = await book.begin(job, slot);
       if (held === undefined) last = await book.peek(job);
     } catch (error) {
-      if (isAdjournError(error, 'STORE_UNAVAILABLE', 'ADJ_RECORD_INVALID'))
-        return degraded(shell, job, error).finally(slot.leave);
+      if (isAdjournError(error, 'STORE_UNAVAILABLE', 'ADJ_RECORD_INVALID')) return degraded(shell, job, error).finally(slot.leave);
       slot.leave();
       throw error;
     }
@@ -85,7 +83,7 @@ export function createEngine(parts: ShellParts): Engine {
           return { verdict: 'pass', saved: Promise.resolve(true) };
         }
       } else {
-        const taken = shell.decide(job, held.record);
+        const taken = await decided(job, held);
         if (taken.deliver.length === 0) return await answerOnly(shell, job, held, taken).finally(slot.leave);
         conducted = await exclusive(shell, job, held, taken, job.delivery.run);
       }
@@ -97,46 +95,29 @@ export function createEngine(parts: ShellParts): Engine {
     }
   };
 
-  const underLease = async <T>(job: Job, work: (held: Held) => Promise<T>): Promise<T> => {
-    const slot = enter(job, []);
-    let moved: string | undefined;
-    try {
-      const held = await book.begin(job, slot);
-      if (held === undefined) throw busy(job);
-      moved = held.record?.movedTo;
-      if (moved === undefined) return await work(held);
-      await book.release(held.lease);
-    } finally {
-      slot.leave();
-    }
-    return underLease({ ...job, key: moved }, work);
-  };
-
-  return {
-    ...shell,
+  return Object.assign(shell, {
     current: shell.stage.current,
     take,
-    visit: (job, work) =>
-      underLease(job, async (held) => {
-        const aged = expire(held.record ?? newRecord(), job.policy, clock.now(), clock.now());
-        const { value, saved } = await exclusive(shell, job, held, { ...untouched(aged.record, job), events: aged.events }, work);
+    visit: <T>(job: Job, work: (turn: Turn) => Promise<T>) =>
+      shell.underLease(job, async (held, place) => {
+        const aged = expire(held.record ?? newRecord(), place.policy, clock.now(), clock.now());
+        const { value, saved } = await exclusive(shell, place, held, { ...untouched(aged.record, place), events: aged.events }, work);
         await saved;
         return value;
       }),
-    rename: (job) =>
-      underLease(job, async (held) => {
+    rename: (job: Job) =>
+      shell.underLease(job, async (held) => {
         const { lease } = await adopt(shell, job, held);
         await book.release(lease);
       }),
-    change: (job, decideOn) =>
-      underLease(job, async (held) => {
-        const decidedAt = realNow();
-        const next = decideOn(held.record);
-        await book.commit(job, held.lease, next.record);
-        shell.tell(job, next.events, decidedAt);
-        return next.record;
+    change: (job: Job, decideOn: (record: ConversationRecord | null) => Transition) =>
+      shell.underLease(job, async (held, place) => {
+        const { record, events } = decideOn(held.record);
+        const { saved } = await exclusive(shell, place, held, { ...untouched(record, place), events }, async () => {});
+        await saved;
+        return record;
       }),
-  };
+  });
 }
 
 function isProactive({ items }: Job): boolean {

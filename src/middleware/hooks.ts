@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Carried } from './core/conversation.ts';
 import type { Duration } from './core/duration.ts';
+import type { EndpointSettings, OrganizationSettings } from './core/policy.ts';
 import type { CloseReason, StartReason } from './core/session.ts';
 import { AdjournError } from './errors.ts';
 import type { Session, Turn } from './turn.ts';
@@ -48,6 +49,17 @@ export interface SettingFunctions<Data = unknown> {
 
 /** All functions of one endpoint, as the shell calls them. */
 export type EndpointFunctions = Hooks<never> & SettingFunctions<never>;
+
+/** An endpoint's settings and functions, as `createSessions` takes them. */
+export type EndpointOptions<Data> = Omit<EndpointSettings, keyof SettingFunctions> & Hooks<Data> & WithFunctions<EndpointSettings, Data>;
+
+/** The organisation's, which count where an endpoint has none of its own. */
+export type OrganizationOptions<Data> = Omit<OrganizationSettings, keyof SettingFunctions> & Hooks<Data> & WithFunctions<OrganizationSettings, Data>;
+
+/** Settings that are plain or a function, the function with its proper arguments. */
+type WithFunctions<Settings, Data> = {
+  readonly [Name in keyof SettingFunctions & keyof Settings]?: Exclude<Settings[Name], (...args: never) => unknown> | SettingFunctions<Data>[Name];
+};
 
 export const hookLimitMs = 5_000;
 export const classifyLimitMs = 2_000;

@@ -2,8 +2,9 @@ import type { AdapterOptions, Capabilities } from './adapter.ts';
 import type { Activity } from './core/activity.ts';
 import { fold, wordsOf } from './core/commands.ts';
 import { describeExpiration } from './core/expiry.ts';
-import { type EndpointSettings, type OrganizationSettings, type Policy, resolvePolicy } from './core/policy.ts';
+import { type ChannelFacts, type EndpointSettings, type OrganizationSettings, type Policy, resolvePolicy } from './core/policy.ts';
 import { AdjournError } from './errors.ts';
+import type { EndpointFunctions, Hooks } from './hooks.ts';
 
 /** A channel as the settings need it. */
 export interface ChannelTraits {
@@ -11,15 +12,36 @@ export interface ChannelTraits {
   readonly capabilities: Capabilities;
 }
 
+/** The settings as they are given: plain ones and functions side by side. */
+type EndpointOptions = EndpointSettings & Hooks<never>;
+type OrganizationOptions = OrganizationSettings & Hooks<never>;
+
+/** A change of settings while running. Members that are there replace those members; others stay. */
+export interface SettingsChange {
+  readonly endpoints?: Readonly<Record<string, EndpointSettings>> | undefined;
+  readonly organization?: OrganizationSettings | undefined;
+}
+
 /** The settings of all endpoints: where each policy comes from. */
 export interface Settings {
   /** The effective policy of an endpoint on a channel. */
   policy(channel: string, endpoint: string): Policy;
+  /** The endpoint's own functions, or the organisation's. */
+  functions(channel: string, endpoint: string): EndpointFunctions;
+  /** Whether a channel is mounted in this process. */
+  mounted(channel: string): boolean;
   /**
    * Mounts a channel: checks its endpoint's settings, and returns which endpoint an activity belongs to.
    * @throws AdjournError `ADJ_CONFIG_INVALID`, `ADJ_NO_ENDPOINT`
    */
   mount(channel: ChannelTraits, options: AdapterOptions): (activity: Activity) => string | undefined;
+  /**
+   * What policies would be after a change.
+   * @throws AdjournError `ADJ_CONFIG_INVALID`, and nothing has changed
+   */
+  preview(change: SettingsChange, at: number, apply: 'live' | 'nextSession'): (channel: string, endpoint: string) => Policy;
+  /** Makes a change. @throws AdjournError `ADJ_CONFIG_INVALID`, and nothing has changed */
+  configure(change: SettingsChange, at: number, apply: 'live' | 'nextSession'): void;
 }
 
 /** The settings that may stand inline, beside an adapter's own options. */
@@ -33,55 +55,107 @@ const settingNames = [
   'onStoreError',
   'turnTimeout',
   'developer',
+  'closing',
+  'closingMessage',
+  'closingMessageTo',
+  'warnings',
+  'continueWithin',
+  'maxDuration',
+  'maxTurns',
+  'clearAuthProfiles',
+  'carryOver',
+  'expirationRange',
 ] as const satisfies readonly (keyof EndpointSettings)[];
+
+/** Hooks, and settings that may be functions. */
+const functionNames: readonly string[] = [
+  'onSessionStart',
+  'onClosing',
+  'onClose',
+  'classifyReturn',
+  'closingMessage',
+  'carryOver',
+  'developer',
+] satisfies readonly (keyof EndpointFunctions)[];
+
+/** Everything policies are made of at one time. */
+interface State {
+  readonly endpoints: Readonly<Record<string, EndpointOptions>>;
+  readonly organization: OrganizationOptions;
+  readonly change?: { readonly at: number; readonly apply: 'live' | 'nextSession'; readonly before: State } | undefined;
+}
 
 /** @param log one line per endpoint at its mount: the words taken and the effective expiration with its source. */
 export function settings(
-  endpoints: Readonly<Record<string, EndpointSettings>>,
-  organization: OrganizationSettings,
+  endpoints: Readonly<Record<string, EndpointOptions>>,
+  organization: OrganizationOptions,
   log: (line: string) => void,
 ): Settings {
   const channels = new Map<string, ChannelTraits>();
   const inline = new Map<string, EndpointSettings>();
   const policies = new Map<string, Policy>();
+  let state: State = { endpoints, organization };
 
-  const resolve = (channel: string, endpoint: string): Policy => {
-    const capabilities = channels.get(channel)?.capabilities;
-    const own =
-      inlineOf(inline, channel, endpoint) ?? (Object.hasOwn(endpoints, endpoint) ? endpoints[endpoint] : undefined) ?? {};
-    const { policy, problems } = resolvePolicy(own, organization, {
-      redeliversForMs: capabilities?.redeliversFor,
-      onError: capabilities?.onError,
+  const optionsOf = (from: State, channel: string, endpoint: string): EndpointOptions =>
+    inline.get(`${channel}/${endpoint}`) ?? (Object.hasOwn(from.endpoints, endpoint) ? from.endpoints[endpoint] : undefined) ?? {};
+  const functionsOf = (from: State, channel: string, endpoint: string): EndpointFunctions => {
+    const own = optionsOf(from, channel, endpoint);
+    return { ...pickFunctions(from.organization), ...pickFunctions(own) };
+  };
+  const resolve = (from: State, channel: string, endpoint: string): Policy => {
+    const traits = channels.get(channel);
+    const functions = functionsOf(from, channel, endpoint);
+    const { policy, problems } = resolvePolicy({
+      endpoint: optionsOf(from, channel, endpoint),
+      organization: from.organization,
+      channel: traits && factsOf(traits),
+      hooks: {
+        onClosing: functions.onClosing !== undefined,
+        onClose: functions.onClose !== undefined,
+        classifyReturn: functions.classifyReturn !== undefined,
+      },
     });
     const [problem] = problems;
-    if (problem)
-      throw new AdjournError('ADJ_CONFIG_INVALID', problem.message, { where: `endpoint ${endpoint}, ${problem.setting}` });
-    const reserved = wordsOf(policy.commands).find((word) => capabilities?.reservedWords.some((one) => fold(one) === word));
-    if (reserved !== undefined) {
-      throw new AdjournError(
-        'ADJ_CONFIG_INVALID',
-        `The carrier takes the word "${reserved}" for itself; it cannot be a command.`,
-        {
-          where: `endpoint ${endpoint}, commands`,
-          hint: 'Choose another word, or turn the command off.',
-        },
-      );
-    }
-    return policy;
+    if (problem) throw new AdjournError('ADJ_CONFIG_INVALID', problem.message, { where: `endpoint ${endpoint}, ${problem.setting}` });
+    refuseReserved(policy, endpoint, traits);
+    if (from.change === undefined) return policy;
+    const { at, apply, before } = from.change;
+    return { ...policy, change: { at, apply, before: resolve({ ...before, change: undefined }, channel, endpoint).expiration } };
   };
   const policy = (channel: string, endpoint: string): Policy => {
     const key = `${channel}/${endpoint}`;
     const known = policies.get(key);
     if (known) return known;
-    const made = resolve(channel, endpoint);
+    const made = resolve(state, channel, endpoint);
     policies.set(key, made);
     return made;
   };
+  const changed = (change: SettingsChange, at: number, apply: 'live' | 'nextSession'): State => {
+    const names = Object.keys(change.endpoints ?? {});
+    const strange = names.find((name) => [...inline.keys()].some((key) => key.endsWith(`/${name}`)));
+    if (strange !== undefined) {
+      throw new AdjournError('ADJ_CONFIG_INVALID', 'Its settings stand in the adapter options.', {
+        where: `endpoint ${strange}`,
+        hint: 'Move them into createSessions({ endpoints }) to change them while running.',
+      });
+    }
+    const merged = names.map((name) => [name, { ...state.endpoints[name], ...change.endpoints?.[name] }] as const);
+    const next: State = {
+      endpoints: { ...state.endpoints, ...Object.fromEntries(merged) },
+      organization: { ...state.organization, ...change.organization },
+      change: { at, apply, before: state },
+    };
+    for (const endpoint of new Set([...Object.keys(next.endpoints), ...mountedEndpoints(policies)])) resolve(next, '', endpoint);
+    for (const key of policies.keys()) resolve(next, ...(key.split('/') as [string, string]));
+    return next;
+  };
 
-  for (const endpoint of Object.keys(endpoints)) resolve('', endpoint);
+  for (const endpoint of Object.keys(endpoints)) resolve(state, '', endpoint);
 
   return {
     policy,
+    functions: (channel, endpoint) => functionsOf(state, channel, endpoint),
+    mounted: (channel) => channels.has(channel),
     mount(channel, options) {
       channels.set(channel.name, channel);
       const { endpoint = channel.name, accounts } = options;
@@ -91,12 +165,10 @@ export function settings(
         if (own !== undefined) setInline(inline, endpoints, channel.name, endpoint, own);
         policies.delete(`${channel.name}/${endpoint}`);
         const effective = policy(channel.name, endpoint);
-        const words =
-          wordsOf(effective.commands)
-            .map((word) => `"${word}"`)
-            .join(', ') || 'none';
+        const words = wordsOf(effective.commands).map((word) => `"${word}"`);
         log(
-          `adjourn: ${channel.name} endpoint ${endpoint}: expires after ${describeExpiration(effective.expiration)}; commands: ${words}`,
+          `adjourn: ${channel.name} endpoint ${endpoint}: expires after ${describeExpiration(effective.expiration)}; ` +
+            `commands: ${words.join(', ') || 'none'}`,
         );
       } else if (own !== undefined) {
         throw new AdjournError('ADJ_CONFIG_INVALID', 'Inline settings need an endpoint with a fixed name.', {
@@ -109,7 +181,33 @@ export function settings(
         return typeof endpoint === 'string' ? endpoint : endpoint(activity);
       };
     },
+    preview(change, at, apply) {
+      const next = changed(change, at, apply);
+      return (channel, endpoint) => resolve(next, channel, endpoint);
+    },
+    configure(change, at, apply) {
+      state = changed(change, at, apply);
+      policies.clear();
+    },
   };
+}
+
+function mountedEndpoints(policies: ReadonlyMap<string, Policy>): string[] {
+  return [...policies.keys()].map((key) => key.slice(key.indexOf('/') + 1));
+}
+
+function factsOf({ name, capabilities }: ChannelTraits): ChannelFacts {
+  const { redeliversFor, replyWindow, idempotentSend, onError } = capabilities;
+  return { name, redeliversForMs: redeliversFor, replyWindowMs: replyWindow, idempotentSend, onError };
+}
+
+function refuseReserved(policy: Policy, endpoint: string, traits: ChannelTraits | undefined): void {
+  const reserved = wordsOf(policy.commands).find((word) => traits?.capabilities.reservedWords.some((one) => fold(one) === word));
+  if (reserved === undefined) return;
+  throw new AdjournError('ADJ_CONFIG_INVALID', `The carrier takes the word "${reserved}" for itself; it cannot be a command.`, {
+    where: `endpoint ${endpoint}, commands`,
+    hint: 'Choose another word, or turn the command off.',
+  });
 }
 
 function checkName(endpoint: string, mustExist: boolean, endpoints: Readonly<Record<string, EndpointSettings>>): void {
@@ -138,11 +236,13 @@ function setInline(
   inline.set(key, own);
 }
 
-function inlineOf(inline: Map<string, EndpointSettings>, channel: string, endpoint: string): EndpointSettings | undefined {
-  return inline.get(`${channel}/${endpoint}`);
-}
-
 function inlineSettings(options: AdapterOptions): EndpointSettings | undefined {
   const given = settingNames.filter((name) => options[name] !== undefined);
   return given.length === 0 ? undefined : (Object.fromEntries(given.map((name) => [name, options[name]])) as EndpointSettings);
+}
+
+/** The functions among an endpoint's options: hooks, and settings given as functions. */
+function pickFunctions(options: object): EndpointFunctions {
+  const named = Object.entries(options).filter(([name, value]) => functionNames.includes(name) && typeof value === 'function');
+  return Object.fromEntries(named);
 }

@@ -4,7 +4,7 @@ import type { Closed, Effect, SessionEvent } from './effect.ts';
 import type { Policy } from './policy.ts';
 import { nothingSeen, type Seen } from './seen.ts';
 import { type Birth, type CloseReason, type EndedSession, newSession, type SessionState, type StartReason } from './session.ts';
-import { keptVariables, type Variables } from './variables.ts';
+import { keptVariables, type Variables, withoutProfile } from './variables.ts';
 
 /** Everything kept about one conversation: the unit of storage. Plain data, never changed in place. */
 export interface ConversationRecord {
@@ -24,6 +24,8 @@ export interface ConversationRecord {
   readonly carried?: Carried | undefined;
   /** Why the contact cannot be written to: opted out, blocked … */
   readonly unreachable?: string | undefined;
+  /** What the user speaks, as the channel last said. */
+  readonly locale?: string | undefined;
   /** Counts the texts sent by ourselves, so that variants rotate. */
   readonly said?: number | undefined;
   /** Set in a record that is only a signpost: the person has another name now, and this is the key that goes with it. */
@@ -171,6 +173,12 @@ function withCarried(session: SessionState, { data, ...carried }: Partial<Carrie
   const both = [session.data, data].every((one) => typeof one === 'object' && one !== null && !Array.isArray(one));
   const merged = both ? { ...(session.data as object), ...(data as object) } : (data ?? session.data);
   return { ...session, ...carried, data: merged };
+}
+
+/** Without an auth profile, and the variables set with it. */
+export function withoutAuth(record: ConversationRecord, profile: string): ConversationRecord {
+  const auth = Object.fromEntries(Object.entries(record.auth).filter(([name]) => name !== profile));
+  return { ...record, auth, variables: withoutProfile(record.variables, profile) };
 }
 
 /** Whether a contact's sessions count as a developer's. */

@@ -10,6 +10,7 @@ import {
   open,
   refreshed,
   type Step,
+  withoutAuth,
 } from './conversation.ts';
 import type { SessionEvent } from './effect.ts';
 import type { Closing } from './closing.ts';
@@ -116,6 +117,8 @@ export interface Finalised {
 export interface Delivered {
   readonly type: 'delivered';
   readonly ids: readonly string[];
+  /** Auth profiles that a closing script cleared. */
+  readonly profiles: readonly string[];
 }
 
 export interface Transition {
@@ -167,7 +170,7 @@ export function transition(before: ConversationRecord | null, event: Conversatio
     case 'finalised':
       return pass(finalised(record, policy, now));
     case 'delivered':
-      return pass({ record: delivered(record, event.ids), events: [] });
+      return pass({ record: delivered(record, event), events: [] });
   }
 }
 
@@ -194,7 +197,7 @@ function arrived(record: ConversationRecord, event: Arrived, policy: Policy, now
     return { record, events, verdict: { do: 'drop', quiet: false } };
   }
   const marked = mark(
-    { ...record, ...(event.address ? { address: event.address } : {}), variables: liveVariables(record.variables, now) },
+    { ...record, ...contactOf(event), variables: liveVariables(record.variables, now) },
     event,
     policy,
   );
@@ -212,6 +215,12 @@ function arrived(record: ConversationRecord, event: Arrived, policy: Policy, now
   if (command === 'refresh') return refresh(aged, event, policy, at, now, late);
   if (command !== undefined) return discard(aged, command, policy, at, now);
   return run(inSession(aged, event, policy, at, now), at, now, late);
+}
+
+/** What the activity tells of the contact. Whoever writes can be written to again. */
+function contactOf({ address, activity }: Arrived): Partial<ConversationRecord> {
+  const { locale } = activity;
+  return { ...(address ? { address } : {}), ...(locale === undefined ? {} : { locale }), unreachable: undefined };
 }
 
 function inSession(aged: Step, event: Arrived, policy: Policy, at: number, now: number): Step {
@@ -334,8 +343,8 @@ function finalised(record: ConversationRecord, policy: Policy, now: number): Ste
   return close(record, session, { reason, endedAt: at, closedAt: now, finalisedBy: 'worker' }, policy);
 }
 
-function delivered(record: ConversationRecord, ids: readonly string[]): ConversationRecord {
-  const { outbox = [], ...rest } = record;
+function delivered(record: ConversationRecord, { ids, profiles }: Delivered): ConversationRecord {
+  const { outbox = [], ...rest } = profiles.reduce(withoutAuth, record);
   const left = outbox.filter(({ id }) => !ids.includes(id));
   return left.length === 0 ? rest : { ...rest, outbox: left };
 }

@@ -19,6 +19,7 @@ export function faultyStore(store: Store): FaultyStore {
     save: async (...args) => (await up()).save(...args),
     renew: async (...args) => (await up()).renew(...args),
     release: async (...args) => (await up()).release(...args),
+    nextWake: async (...args) => (await up()).nextWake(...args),
     claimDue: async (...args) => (await up()).claimDue(...args),
     find: async (...args) => (await up()).find(...args),
     close: async () => {},
