@@ -314,7 +314,11 @@ function notebookOf(book: Notebook): ConversationRecord {
 test('does what a naive reading of the rules does, whatever happens in whatever order', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.tuple(span(0, 5 * minute, 10 * minute, 30 * minute, 45 * minute), step), { minLength: 1, maxLength: 60 }),
+      fc.array(fc.tuple(span(0, 5 * minute, 10 * minute, 30 * minute, 45 * minute), step), {
+        minLength: 1,
+        size: 'max',
+        maxLength: 60,
+      }),
       (steps) => {
         const book = new Notebook();
         let record: ConversationRecord = newRecord();
