@@ -27,6 +27,7 @@ export const start: StartSample = async ({ sessions, endpoint, identity, vendorU
     const said = await answer(turn, text, clock);
     if (said !== undefined) await turn.reply(said);
   };
+  // An app that subscribes to both hears a mention twice: both listeners run, in one turn's session.
   app.message(listener);
   app.event('app_mention', listener);
   app.action(/.*/, async ({ ack, context }) => {

@@ -67,6 +67,8 @@ export const slack: Adapter<SlackRequest> = {
  *
  * Events wait up to a minute for a busy conversation, since Bolt has acknowledged them. What the bot itself must acknowledge within
  * Slack's 3 seconds waits 2.5 of them, then runs beside the other turn (`turn.exclusive` is false).
+ *
+ * `sessions.open` and `sessions.run` name a direct conversation by installation and user: `T07…:U07…`.
  */
 export function slackSessions<Data, Endpoint extends string>(
   sessions: Sessions<Data, Endpoint>,

@@ -1,45 +1,48 @@
 import { samples } from './samples.ts';
 
-const endpoints = Object.fromEntries(
-  samples.map(({ folder, channel }) => [`${folder}-main`, { channel, ...settingsOf(folder) }]),
-);
+/** What a bot is called in the demo. */
+export function endpointOf(folder: string): string {
+  return `${folder}-main`;
+}
 
 /** The folder of every endpoint's bot. */
 export const demoFolders: Readonly<Record<string, string>> = Object.fromEntries(
-  samples.map(({ folder }) => [`${folder}-main`, folder]),
+  samples.map(({ folder }) => [endpointOf(folder), folder]),
 );
 
-/** A short conversation on every endpoint, one after another: four hours each, so that no two overlap. */
+/** Three ways to come to an expiration: the endpoint's own, one that the organisation caps, and, for the rest, the default. */
+const settings: Readonly<Record<string, object>> = { line: { expiration: 15 }, slack: { expiration: 'never' } };
+
+/** A short conversation on every endpoint, one after another. */
 export const demoScenario: unknown = {
   name: 'A conversation on every channel',
-  start: '2026-11-02T00:00:00Z',
+  start: '2026-11-02T08:00:00Z',
   organization: { maxExpiration: 60 },
-  endpoints,
-  steps: Object.keys(endpoints).flatMap((endpoint, index) => {
-    const ada = { user: 'ada', endpoint };
-    return [
-      { at: index === 0 ? '+8h' : '+1h', ...ada, says: 'hi' },
-      { at: '+20s', ...ada, says: 'open order' },
-      { at: '+20s', ...ada, says: 'set color=red' },
-      { at: '+20s', ...ada, says: 'discard' },
-      { at: '+20s', ...ada, says: 'dialog' },
-      { at: '+20s', ...ada, says: 'explain' },
-      { at: '+70m', ...ada, says: 'get color' },
-      { at: '+20s', ...ada, says: 'discard all' },
-      { at: '+20s', ...ada, refreshes: true },
-      { at: '+20s', ...ada, says: 'hello again' },
-    ];
-  }),
+  endpoints: Object.fromEntries(samples.map(({ folder, channel }) => [endpointOf(folder), { channel, ...settings[folder] }])),
+  steps: samples.flatMap(({ folder }) => conversation(endpointOf(folder))),
 };
 
-/** Three ways to come to an expiration: the endpoint's own, one that the organisation caps, and the default. */
-function settingsOf(folder: string): object {
-  switch (folder) {
-    case 'line':
-      return { expiration: 15 };
-    case 'slack':
-      return { expiration: 'never' };
-    default:
-      return {};
-  }
+function conversation(endpoint: string): object[] {
+  const ada = { user: 'ada', endpoint };
+  return [
+    { at: '+1m', ...ada, says: 'hi' },
+    { at: '+20s', ...ada, says: 'open order' },
+    { at: '+20s', ...ada, says: 'open size' },
+    { at: '+20s', ...ada, says: 'discard' },
+    { at: '+20s', ...ada, says: 'dialog' },
+    { at: '+20s', ...ada, says: 'explain' },
+    { at: '+61m', ...ada, says: 'dialog' },
+    { at: '+20s', ...ada, says: 'discard all' },
+    { at: '+20s', ...ada, refreshes: true },
+    { at: '+20s', ...ada, says: 'hello again' },
+    {
+      at: '+20s',
+      expect: [
+        { event: 'received', user: 'ada', text: 'order' },
+        { event: 'closed', user: 'ada', reason: 'inactivity', times: 1 },
+        { event: 'closed', user: 'ada', reason: 'refresh', times: 1 },
+        { event: 'received', user: 'ada', text: '#1 hello again' },
+      ],
+    },
+  ];
 }

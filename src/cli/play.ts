@@ -65,7 +65,8 @@ function nameOf(data: unknown): string | undefined {
   return typeof data === 'object' && data !== null && 'name' in data && typeof data.name === 'string' ? data.name : undefined;
 }
 
-function complain(file: string, { path, expected, got }: Mismatch): void {
+/** Tells of an expectation that did not hold. */
+export function complain(file: string, { path, expected, got }: Mismatch): void {
   process.stderr.write(`${file}: ${path} did not hold\n  expected ${expected}\n  got ${got.replaceAll('\n', '\n    ')}\n`);
 }
 
@@ -77,6 +78,7 @@ function warnOfRoutes({ unknownRoutes }: Played): void {
   }
 }
 
+/** One line on standard output. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }

@@ -56,9 +56,9 @@ export type EndpointOptions<Data> = Omit<EndpointSettings, keyof SettingFunction
 /** The organisation's, which count where an endpoint has none of its own. */
 export type OrganizationOptions<Data> = Omit<OrganizationSettings, keyof SettingFunctions> & Hooks<Data> & WithFunctions<OrganizationSettings, Data>;
 
-/** Settings that are plain or a function, the function with its proper arguments. */
+/** Settings that are plain or a function. */
 type WithFunctions<Settings, Data> = {
-  readonly [Name in keyof SettingFunctions & keyof Settings]?: Exclude<Settings[Name], (...args: never) => unknown> | SettingFunctions<Data>[Name];
+  readonly [Name in keyof SettingFunctions & keyof Settings]?: Settings[Name] | SettingFunctions<Data>[Name];
 };
 
 export const hookLimitMs = 5_000;

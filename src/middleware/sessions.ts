@@ -5,7 +5,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { type Activity, keyOf, partsOf } from './core/activity.ts';
 import type { Address, ConversationRecord } from './core/conversation.ts';
 import { type Explanation, explain } from './core/explain.ts';
-import type { EndpointSettings, OrganizationSettings, Policy } from './core/policy.ts';
+import type { Policy } from './core/policy.ts';
 import { transition } from './core/transition.ts';
 import { emitter, type Listener } from './emitter.ts';
 import { createEngine, type Engine } from './engine.ts';
@@ -141,7 +141,7 @@ export function sessionsOver<Data, Endpoint extends string>(
     clock,
     leaseMs,
     initial: options.initial ?? (() => ({})),
-    settings: settings((options.endpoints ?? {}) as Record<string, EndpointSettings>, organization as OrganizationSettings, (line) => logger.info(line)),
+    settings: settings((options.endpoints ?? {}) as Record<string, EndpointOptions<never>>, organization as OrganizationOptions<never>, (line) => logger.info(line)),
     emitter: emitter(() => logger.error('adjourn: a listener threw')),
     senders: new Map<string, Send>(),
     archive: options.archive,

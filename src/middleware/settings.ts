@@ -4,7 +4,7 @@ import { fold, wordsOf } from './core/commands.ts';
 import { describeExpiration } from './core/expiry.ts';
 import { type ChannelFacts, type EndpointSettings, type OrganizationSettings, type Policy, resolvePolicy } from './core/policy.ts';
 import { AdjournError } from './errors.ts';
-import type { EndpointFunctions, Hooks } from './hooks.ts';
+import type { EndpointFunctions, EndpointOptions, OrganizationOptions } from './hooks.ts';
 
 /** A channel as the settings need it. */
 export interface ChannelTraits {
@@ -13,8 +13,8 @@ export interface ChannelTraits {
 }
 
 /** The settings as they are given: plain ones and functions side by side. */
-type EndpointOptions = EndpointSettings & Hooks<never>;
-type OrganizationOptions = OrganizationSettings & Hooks<never>;
+type Options = EndpointOptions<never>;
+type CommonOptions = OrganizationOptions<never>;
 
 /** A change of settings while running. Members that are there replace those members; others stay. */
 export interface SettingsChange {
@@ -80,15 +80,15 @@ const functionNames: readonly string[] = [
 
 /** Everything policies are made of at one time. */
 interface State {
-  readonly endpoints: Readonly<Record<string, EndpointOptions>>;
-  readonly organization: OrganizationOptions;
+  readonly endpoints: Readonly<Record<string, Options>>;
+  readonly organization: CommonOptions;
   readonly change?: { readonly at: number; readonly apply: 'live' | 'nextSession'; readonly before: State } | undefined;
 }
 
 /** @param log one line per endpoint at its mount: the words taken and the effective expiration with its source. */
 export function settings(
-  endpoints: Readonly<Record<string, EndpointOptions>>,
-  organization: OrganizationOptions,
+  endpoints: Readonly<Record<string, Options>>,
+  organization: CommonOptions,
   log: (line: string) => void,
 ): Settings {
   const channels = new Map<string, ChannelTraits>();
@@ -96,7 +96,7 @@ export function settings(
   const policies = new Map<string, Policy>();
   let state: State = { endpoints, organization };
 
-  const optionsOf = (from: State, channel: string, endpoint: string): EndpointOptions =>
+  const optionsOf = (from: State, channel: string, endpoint: string): Options =>
     inline.get(`${channel}/${endpoint}`) ?? (Object.hasOwn(from.endpoints, endpoint) ? from.endpoints[endpoint] : undefined) ?? {};
   const functionsOf = (from: State, channel: string, endpoint: string): EndpointFunctions => {
     const own = optionsOf(from, channel, endpoint);
@@ -105,14 +105,14 @@ export function settings(
   const resolve = (from: State, channel: string, endpoint: string): Policy => {
     const traits = channels.get(channel);
     const functions = functionsOf(from, channel, endpoint);
-    const { policy, problems } = resolvePolicy({
-      endpoint: optionsOf(from, channel, endpoint),
-      organization: from.organization,
+    const { policy, problems } = resolvePolicy(plain(optionsOf(from, channel, endpoint)), plain(from.organization), {
       channel: traits && factsOf(traits),
       hooks: {
         onClosing: functions.onClosing !== undefined,
         onClose: functions.onClose !== undefined,
         classifyReturn: functions.classifyReturn !== undefined,
+        closingMessage: functions.closingMessage !== undefined,
+        carryOver: functions.carryOver !== undefined,
       },
     });
     const [problem] = problems;
@@ -210,7 +210,7 @@ function refuseReserved(policy: Policy, endpoint: string, traits: ChannelTraits 
   });
 }
 
-function checkName(endpoint: string, mustExist: boolean, endpoints: Readonly<Record<string, EndpointSettings>>): void {
+function checkName(endpoint: string, mustExist: boolean, endpoints: Readonly<Record<string, object>>): void {
   const known = Object.keys(endpoints);
   if (!mustExist || known.length === 0 || known.includes(endpoint)) return;
   throw new AdjournError('ADJ_NO_ENDPOINT', 'createSessions has no such endpoint.', {
@@ -221,7 +221,7 @@ function checkName(endpoint: string, mustExist: boolean, endpoints: Readonly<Rec
 
 function setInline(
   inline: Map<string, EndpointSettings>,
-  endpoints: Readonly<Record<string, EndpointSettings>>,
+  endpoints: Readonly<Record<string, object>>,
   channel: string,
   endpoint: string,
   own: EndpointSettings,
@@ -239,6 +239,11 @@ function setInline(
 function inlineSettings(options: AdapterOptions): EndpointSettings | undefined {
   const given = settingNames.filter((name) => options[name] !== undefined);
   return given.length === 0 ? undefined : (Object.fromEntries(given.map((name) => [name, options[name]])) as EndpointSettings);
+}
+
+/** The settings without functions: plain data for the core. */
+function plain(options: Options | CommonOptions): EndpointSettings & OrganizationSettings {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => typeof value !== 'function'));
 }
 
 /** The functions among an endpoint's options: hooks, and settings given as functions. */

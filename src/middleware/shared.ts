@@ -58,7 +58,15 @@ async function afterwards(shell: Shell, job: Job, slot: Slot, failed: boolean, u
     const taken = shell.decide(job, held.record);
     const { record, counts } = taken;
     const draft: Draft = { record, policy: job.policy, key: job.key, counts, now: clock.now, state: 'open', closing: undefined };
-    if (taken.deliver.length > 0 && !failed) for (const update of updates) update(sessionView(draft, shell.vault));
+    if (taken.deliver.length > 0 && !failed) {
+      for (const update of updates) {
+        try {
+          update(sessionView(draft, shell.vault));
+        } catch (error) {
+          shell.report(error, whereOf(job));
+        }
+      }
+    }
     const next = failed
       ? transition(record, { type: 'failed', seen: taken.seenWithoutDelivered }, job.policy, clock.now())
       : transition(draft.record, { type: 'returned', counts, close: closeOf(draft) }, job.policy, clock.now());

@@ -183,7 +183,7 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
       return made;
     },
     redelivery: (channel, webhook, attempt) => vendorOf(channel).redelivery(webhook, attempt),
-    raw: (channel, endpoint, body, headers = {}) => vendorOf(channel).raw(body, headers, identity(channel, endpoint)),
+    raw: (channel, endpoint, body, headers = {}) => vendorOf(channel).raw(body, headers, identity(channel, endpoint), server.url),
     async send(webhook, { channel, endpoint, url, user, signature = 'right', headers = {} }) {
       const vendor = vendorOf(channel);
       const signed = vendor.sign(webhook, identity(channel, endpoint), url, Date.now(), signature);

@@ -171,10 +171,11 @@ describe.each(sdks)('azureSessions on %s', (sdk) => {
     await using bot = await startBot(sdk, {
       async logic(context, { sessions }) {
         const turn = sessions.turn(context);
+        const { text = '' } = context.activity;
         begin();
-        if (context.activity.text === 'slow') await work;
-        turn?.update(({ data }) => data.seen.push(context.activity.text ?? ''));
-        await context.sendActivity(`${context.activity.text} ${turn?.exclusive} ${turn?.session.data.seen.join()}`);
+        if (text === 'slow') await work;
+        turn?.update(({ data }) => data.seen.push(text));
+        await context.sendActivity(`${text} ${turn?.exclusive} ${turn?.session.data.seen.join()}`);
       },
     });
     const slow = bot.says('slow');
@@ -249,7 +250,7 @@ describe.each(sdks)('azureSessions on %s', (sdk) => {
       },
     });
     const answered = bot.says('a');
-    while (bot.clock.nextWake() === undefined || bot.said.length === 0) await new Promise(setImmediate);
+    while (bot.said.length === 0 || bot.clock.nextWake() !== bot.clock.now() + 14_500) await new Promise(setImmediate);
     const { promise: replied, resolve } = Promise.withResolvers<void>();
     bot.sessions.on('opened', () => resolve());
     await bot.clock.advance(14_500);

@@ -11,6 +11,7 @@ import {
   desk,
   dm,
   event,
+  eventsOf,
   identity,
   interaction,
   posted,
@@ -186,6 +187,21 @@ describe('an installation', () => {
     slackSessions(third.sessions, { endpoint: 'desk', authorize, client });
     await third.sessions.run(key, (turn) => turn.reply('Shipped.'));
     expect(sent).toEqual([{ channel: dm, text: 'Shipped.', token: 'xoxb-found' }]);
+  });
+
+  it('is where the bot may begin: the person then continues its session', async () => {
+    const { clock, sessions } = desk();
+    const events = eventsOf(sessions);
+    await using slack = await workspace({ clock }, counting(sessions));
+    const conversation = { id: `${team}:${ada}`, kind: 'direct' } as const;
+    const { key } = await sessions.open({ channel: 'slack', endpoint: 'desk', conversation, user: ada });
+    await sessions.run(key, (turn) => turn.reply('Welcome.'));
+    await slack.deliver(slack.webhook(says('one')));
+    expect(slack.received.map(({ user, text }) => [user, text])).toEqual([
+      ['ada', 'Welcome.'],
+      ['ada', '#1 one'],
+    ]);
+    expect(events.filter(({ type }) => type === 'opened')).toMatchObject([{ key, startReason: 'bot' }]);
   });
 
   it('leaves no token in the store', async () => {

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { CommandActivity, CommandName, MessageActivity, PostbackActivity } from '../../src/middleware/core/activity.ts';
 import type { ConversationRecord } from '../../src/middleware/core/conversation.ts';
 import {
-  type ChannelDefaults,
+  type ChannelFacts,
   type EndpointSettings,
   type OrganizationSettings,
   type Policy,
@@ -25,9 +25,9 @@ export function at(time: string): number {
 export function policyOf(
   endpoint: EndpointSettings = {},
   organization: OrganizationSettings = {},
-  channel: ChannelDefaults = {},
+  channel: Partial<ChannelFacts> = {},
 ): Policy {
-  const { policy, problems } = resolvePolicy(endpoint, organization, channel);
+  const { policy, problems } = resolvePolicy(endpoint, organization, { channel });
   expect(problems).toEqual([]);
   return policy;
 }

@@ -4,7 +4,10 @@ import { hasSeen, nothingSeen, type Seen, seenLimit, withSeen } from '../../src/
 import { at, conversation, frozen, message, minute, policyOf } from './given.ts';
 
 test('remembers as a plain list of arrivals would', () => {
-  const arrivals = fc.array(fc.tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 0, max: 40 })), { maxLength: 200 });
+  const arrivals = fc.array(fc.tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 0, max: 40 })), {
+    maxLength: 200,
+    size: 'max',
+  });
   fc.assert(
     fc.property(arrivals, (steps) => {
       const keep = 100;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Activity, CommandName } from '../../src/middleware/core/activity.ts';
 import { type ConversationRecord, newRecord } from '../../src/middleware/core/conversation.ts';
-import type { SessionEvent } from '../../src/middleware/core/effect.ts';
+import type { Closed, Effect, SessionEvent } from '../../src/middleware/core/effect.ts';
 import { deadlineOf, isExpired } from '../../src/middleware/core/expiry.ts';
 import type { Policy } from '../../src/middleware/core/policy.ts';
 import type { CloseReason, SessionState, StartReason } from '../../src/middleware/core/session.ts';
@@ -20,6 +20,7 @@ class Notebook {
   auth: Record<string, unknown> = {};
   handled: { id: string; since: number }[] = [];
   events: SessionEvent[] = [];
+  toBeDelivered: Effect[] = [];
   expiresAfter = 30 * minute;
   cap = 0;
   discardEnds = false;
@@ -34,7 +35,7 @@ class Notebook {
     const { live } = this;
     if (live === undefined) return;
     const end = Math.max(endedAt, live.startedAt);
-    this.events.push({
+    const told: Closed = {
       type: 'closed',
       at: now,
       session: live.id,
@@ -48,7 +49,9 @@ class Notebook {
       developer: false,
       billable: live.interactive,
       turns: live.turns,
-    });
+    };
+    this.events.push(told);
+    this.toBeDelivered.push({ id: live.id, closed: told });
     this.ended = { id: live.id, reason, endedAt: end };
     this.live = undefined;
     for (const [name, one] of Object.entries(this.variables)) {
@@ -307,6 +310,7 @@ function notebookOf(book: Notebook): ConversationRecord {
     ...(book.ended ? { ended: book.ended } : {}),
     variables: book.variables,
     auth: book.auth,
+    ...(book.toBeDelivered.length > 0 ? { outbox: book.toBeDelivered } : {}),
     seen: { ids: book.handled.map((one) => one.id), at: book.handled.map((one) => one.since) },
   };
 }
@@ -314,7 +318,11 @@ function notebookOf(book: Notebook): ConversationRecord {
 test('does what a naive reading of the rules does, whatever happens in whatever order', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.tuple(span(0, 5 * minute, 10 * minute, 30 * minute, 45 * minute), step), { minLength: 1, maxLength: 60 }),
+      fc.array(fc.tuple(span(0, 5 * minute, 10 * minute, 30 * minute, 45 * minute), step), {
+        minLength: 1,
+        size: 'max',
+        maxLength: 60,
+      }),
       (steps) => {
         const book = new Notebook();
         let record: ConversationRecord = newRecord();

@@ -21,7 +21,7 @@ const variable: fc.Arbitrary<Variable> = fc
   })
   .map((one) => Object.fromEntries(Object.entries(one).filter(([, value]) => value !== undefined)) as unknown as Variable);
 const variables = fc
-  .array(fc.tuple(name, variable), { maxLength: 6 })
+  .array(fc.tuple(name, variable), { maxLength: 6, size: 'max' })
   .map((entries): Variables => frozen(Object.fromEntries(entries)));
 const now = fc.integer({ min: 0, max: 20 });
 

@@ -153,6 +153,7 @@ export function storeKit(name: string, entry: StoreEntry): void {
       check('who has given up before coming gets nothing', async ({ store }) => {
         await rejects(store.begin('a', { ...patient, signal: AbortSignal.abort() }), 'LEASE_TIMEOUT');
         expect((await store.begin('a', impatient)).record).toBeNull();
+        await rejects(store.begin('a', { ...patient, signal: AbortSignal.abort() }), 'LEASE_TIMEOUT');
       });
 
       check('release and commit hand over', async ({ store }) => {
@@ -414,7 +415,7 @@ export function storeKit(name: string, entry: StoreEntry): void {
 
     test('does what a naive model does, whatever the order of calls', async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 40 }), async (operations) => {
+        fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' }), async (operations) => {
           const { store, dispose } = await entry.open();
           try {
             const model = naiveModel(store);

@@ -178,6 +178,9 @@ describe('a busy conversation', () => {
       expect(turn.exclusive).toBe(false);
       expect(() => turn.session.variables.set('x', 1)).toThrow(expect.objectContaining({ code: 'ADJ_TURN_SHARED' }));
       expect(() => Object.assign(turn.session.data, { count: 1 })).toThrow(expect.objectContaining({ code: 'ADJ_TURN_SHARED' }));
+      turn.update(() => {
+        throw new Error('a change that cannot be made');
+      });
       turn.update((session) => session.data.list?.push('quick'));
       return turn.reply('quick answer');
     });

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { AdjournError } from '../../src/middleware/errors.ts';
 import type { Store, StoredRecord } from '../../src/middleware/store.ts';
 import { type KeyvLike, keyvStore } from '../../src/stores/keyv.ts';
+import { FailingMap } from './failing.ts';
 
 const now = { now: 0, leaseMs: 60_000, waitMs: 0 };
 
@@ -157,6 +158,97 @@ describe.each(keyvs)('%s', (_, keyvOn) => {
     expect((await next).record).toEqual({ n: 1 });
   });
 
+  test('what is given up or lapses in the middle of a save is handed over once the save has landed', async () => {
+    const saves: PromiseWithResolvers<void>[] = [];
+    let slow = false;
+    const keyv = keyvOn(
+      adapterOn(new Map(), async (_key, _adapter, doing) => {
+        if (!slow || doing !== 'set') return undefined;
+        saves.push(Promise.withResolvers());
+        await saves.at(-1)?.promise;
+        return undefined;
+      }),
+    );
+    const store = keyvStore(keyv, { timeoutMs: 10_000 });
+    const given = await store.begin('given', now);
+    const lapsing = await store.begin('lapsing', { ...now, leaseMs: 20 });
+    slow = true;
+    const saved = [store.save(given.lease, { n: 1 }, null), store.save(lapsing.lease, { n: 2 }, null)];
+    await store.release(given.lease);
+    expect((await failureOf(store.renew(given.lease))).code).toBe('LEASE_LOST');
+    const next = ['given', 'lapsing'].map((key) => store.begin(key, { ...now, waitMs: 10_000 }));
+    expect((await failureOf(store.begin('lapsing', { ...now, waitMs: 60 }))).code).toBe('LEASE_TIMEOUT');
+    for (const save of saves) save.resolve();
+    await Promise.all(saved);
+    expect((await Promise.all(next)).map((one) => one.record)).toEqual([{ n: 1 }, { n: 2 }]);
+    expect((await failureOf(store.renew(lapsing.lease))).code).toBe('LEASE_LOST');
+  });
+
+  test('what is saved while the backend is being listed outranks the list', async () => {
+    const map = new Map<string, unknown>();
+    const listed = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const adapter = {
+      ...adapterOn(map, fine),
+      async *iterator() {
+        const then = [...map];
+        listed.resolve();
+        await goOn.promise;
+        yield* then;
+      },
+    };
+    const before = keyvStore(keyvOn(adapterOn(map, fine)));
+    for (const key of ['moved', 'gone', 'kept']) {
+      const { lease } = await before.begin(key, now);
+      await before.commit(lease, {}, 10);
+    }
+    const store = keyvStore(keyvOn(adapter));
+    const claimed = store.claimDue(10, 10, 1_000);
+    await listed.promise;
+    for (const [key, record] of [
+      ['moved', {}],
+      ['gone', null],
+      ['new', {}],
+    ] as const) {
+      const { lease } = await store.begin(key, now);
+      await store.commit(lease, record, 20);
+    }
+    goOn.resolve();
+    expect(await claimed).toEqual(['kept']);
+    expect((await store.claimDue(20, 10, 1_000)).sort()).toEqual(['moved', 'new']);
+    expect((await store.find({})).records.map((one) => one.key)).toEqual(['kept', 'moved', 'new']);
+  });
+
+  test('a record that goes while it is being listed spoils no list', async () => {
+    const map = new Map<string, unknown>();
+    let lists = 0;
+    const adapter = {
+      ...adapterOn(map, fine),
+      async *iterator() {
+        if (++lists === 1) yield ['keyv:gone', undefined];
+        yield* map;
+      },
+    };
+    const store = keyvStore(keyvOn(adapter));
+    await put(store, 'a', {});
+    expect((await store.find({})).records.map((one) => one.key)).toEqual(['a']);
+  });
+
+  test('keys that only differ in what UTF-8 cannot say stay apart', async () => {
+    const bytes = (key: string) => Buffer.from(key).toString();
+    const plain = adapterOn(new Map(), fine);
+    const adapter = {
+      ...plain,
+      get: (key: string) => plain.get(bytes(key)),
+      set: (key: string, value: unknown) => plain.set(bytes(key), value),
+    };
+    const store = keyvStore(keyvOn(adapter));
+    await put(store, '\ud800', { n: 1 });
+    await put(store, '\ud801', { n: 2 });
+    expect((await store.begin('\ud800', now)).record).toEqual({ n: 1 });
+    expect((await store.begin('\ud801', now)).record).toEqual({ n: 2 });
+  });
+
   test("the Keyv's own time to live does not touch our records", async () => {
     const map = new Map<string, unknown>();
     const keyv = keyvOn(adapterOn(map, fine)) as KeyvLike & { ttl: number };
@@ -218,6 +310,30 @@ test('two conversations whose keys the Keyv makes equal do not read each other',
   const store = keyvStore(new Keyv6({ sanitize: { keys: true } }));
   await put(store, 'slack/bot/C--1', { mine: true });
   expect((await failureOf(store.begin('slack/bot/C1', now))).code).toBe('ADJ_RECORD_INVALID');
+});
+
+test('a Keyv 5 that was told to keep its errors to itself is told otherwise', async () => {
+  const map = new FailingMap();
+  const store = keyvStore(new Keyv5({ store: map, emitErrors: false }));
+  await put(store, 'a', { n: 1 });
+  const { lease } = await store.begin('a', now);
+  map.failing = true;
+  expect((await failureOf(store.commit(lease, null, null))).code).toBe('STORE_UNAVAILABLE');
+});
+
+test('who comes after a lapse goes behind those who wait, even if the process was too busy to notice the lapse', async () => {
+  const store = keyvStore();
+  await store.begin('a', { ...now, leaseMs: 20 });
+  const order: string[] = [];
+  const wait = async (name: string) => {
+    const { lease } = await store.begin('a', { ...now, waitMs: 10_000 });
+    order.push(name);
+    await store.release(lease);
+  };
+  const first = wait('first');
+  for (const end = performance.now() + 30; performance.now() < end; );
+  await Promise.all([first, wait('second')]);
+  expect(order).toEqual(['first', 'second']);
 });
 
 test('a caller that gives up while its record is being read leaves the conversation free', async () => {

@@ -58,7 +58,8 @@ function tapIn(activity: unknown): Act | undefined {
 function messageIn(activity: unknown, place: Conversation): Act | undefined {
   const said = spokenIn(activity);
   const attachments = list(activity, 'attachments');
-  if (said.text === undefined && attachments.length === 0 && part(activity, 'channelData') === undefined) return undefined;
+  const isEmpty = text(activity, 'text') === undefined && attachments.length === 0 && part(activity, 'channelData') === undefined;
+  if (isEmpty) return undefined;
   const addressed = place.kind === 'direct' || said.mentioned;
   return { kind: 'message', addressed, text: attachments.every(isCopyOfText) ? said.text : undefined };
 }

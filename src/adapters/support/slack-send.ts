@@ -65,7 +65,9 @@ export function senderOf(
 ): Send | undefined {
   const { client, authorize } = options;
   if (client === undefined && authorize === undefined) return undefined;
-  return async ({ to, endpoint }, message) => {
+  return async ({ endpoint, user, to: known }, message) => {
+    // A person's id stands for their channel with the bot.
+    const to = { channel: user, user, ...known };
     const by = client ?? latest();
     if (by === undefined) {
       throw new AdjournError('ADJ_NO_SENDER', 'No request has come since the start, so there is no client to send with.', {

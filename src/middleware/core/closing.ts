@@ -43,7 +43,7 @@ export interface ClosingSettings {
   /** `lazy`: the next message finds the session expired. `proactive`: it is closed at its deadline. @default 'lazy' */
   readonly closing?: 'lazy' | 'proactive' | undefined;
   /** Sent when a session is closed proactively; several texts rotate. Can cost money on WhatsApp, LINE and SMS. @default none */
-  readonly closingMessage?: Text | ((session: never) => unknown) | false | undefined;
+  readonly closingMessage?: Text | false | undefined;
   /** Who gets it: only people who wrote in the session, or everybody. @default 'interactive' */
   readonly closingMessageTo?: 'interactive' | 'all' | undefined;
   /** Up to three messages before the deadline, each once per idle period. @default none */
@@ -56,8 +56,8 @@ export interface ClosingSettings {
   readonly maxTurns?: number | undefined;
   /** Clears all auth profiles at a close. @default false */
   readonly clearAuthProfiles?: boolean | undefined;
-  /** What a new session takes from the one before: nothing, everything, the named members of its data, or what a function picks. @default 'none' */
-  readonly carryOver?: 'none' | 'all' | readonly string[] | ((before: never) => unknown) | undefined;
+  /** What a new session takes from the one before: nothing, everything, or the named members of its data. @default 'none' */
+  readonly carryOver?: 'none' | 'all' | readonly string[] | undefined;
   /** Expirations that this endpoint accepts; for presets. */
   readonly expirationRange?: { readonly min: Duration; readonly max: Duration } | undefined;
 }
@@ -92,14 +92,20 @@ export const closingDefaults = Object.freeze({
 
 const mostWarnings = 3;
 
+/** Settings that the endpoint gives as functions; the shell calls them. */
+export interface ClosingFunctions {
+  readonly closingMessage: boolean;
+  readonly carryOver: boolean;
+}
+
 /** Settings turned into rules, with every problem found. `expirationMs` is the effective expiration, 0 = never. */
-export function closingRules(settings: ClosingSettings, expirationMs: number): { rules: ClosingRules; problems: Problem[] } {
+export function closingRules(settings: ClosingSettings, expirationMs: number, functions: ClosingFunctions): { rules: ClosingRules; problems: Problem[] } {
   const problems: Problem[] = [];
   const say = (setting: string, message: string) => void problems.push({ setting, message });
   const mode = settings.closing ?? closingDefaults.closing;
   const { closingMessage = false, warnings = [], continueWithin } = settings;
-  const message =
-    closingMessage === false ? undefined : typeof closingMessage === 'function' ? 'function' : textRules(closingMessage);
+  const text = closingMessage === false ? undefined : textRules(closingMessage);
+  const message = functions.closingMessage ? 'function' : text;
   if (closingMessage !== false && message === undefined) say('closingMessage', 'It holds an empty text.');
   if (message !== undefined && mode === 'lazy') {
     say('closingMessage', "A lazy close happens when the user is back already; a closing message needs closing: 'proactive'.");
@@ -143,7 +149,7 @@ export function closingRules(settings: ClosingSettings, expirationMs: number): {
       maxDurationMs: duration('maxDuration', settings.maxDuration ?? 0, 0),
       maxTurns,
       clearAuthProfiles: settings.clearAuthProfiles ?? false,
-      carryOver: typeof carryOver === 'function' ? 'function' : carryOver,
+      carryOver: functions.carryOver ? 'function' : carryOver,
     },
     problems,
   };

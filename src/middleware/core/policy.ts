@@ -1,5 +1,5 @@
 import type { Scope } from './activity.ts';
-import { type ClosingRules, type ClosingSettings, closingRules, type Excludable } from './closing.ts';
+import { type ClosingRules, type ClosingFunctions, type ClosingSettings, closingRules, type Excludable } from './closing.ts';
 import { type CommandRules, type CommandSettings, commandRules } from './commands.ts';
 import { type Duration, describeMs, toMs } from './duration.ts';
 import { expirationOf } from './expiry.ts';
@@ -23,7 +23,7 @@ export interface EndpointSettings extends ClosingSettings {
   /** How long one handler may take before its turn is given up. @default 5 minutes */
   readonly turnTimeout?: Duration | undefined;
   /** Contacts whose sessions are marked as a developer's, or `true` for all. @default none */
-  readonly developer?: boolean | readonly string[] | ((contact: string | undefined) => boolean) | undefined;
+  readonly developer?: boolean | readonly string[] | undefined;
 }
 
 /** Settings of the organisation: defaults for its endpoints, and what they may not exceed. */
@@ -59,7 +59,7 @@ export interface Policy {
 }
 
 /** Which of the endpoint's functions the core must reckon with. */
-export interface HookFlags {
+export interface HookFlags extends ClosingFunctions {
   readonly onClosing: boolean;
   readonly onClose: boolean;
   readonly classifyReturn: boolean;
@@ -113,7 +113,7 @@ export const policyDefaults = Object.freeze({
 
 /** For a channel that is not mounted in this process. */
 const unknownChannel: ChannelFacts = { name: '', redeliversForMs: 24 * 3_600_000, replyWindowMs: 0, idempotentSend: false };
-const noHooks: HookFlags = { onClosing: false, onClose: false, classifyReturn: false };
+const noHooks: HookFlags = { closingMessage: false, carryOver: false, onClosing: false, onClose: false, classifyReturn: false };
 
 /** A setting that cannot work, with where it stands and why. */
 export interface Problem {
@@ -121,17 +121,20 @@ export interface Problem {
   readonly message: string;
 }
 
-/** What an endpoint's policy is made of. */
-export interface PolicySources {
-  readonly endpoint: EndpointSettings;
-  readonly organization: OrganizationSettings;
-  readonly channel?: ChannelFacts | undefined;
-  readonly hooks?: HookFlags | undefined;
+/** What a policy reckons with beside settings. */
+export interface Surroundings {
+  readonly channel?: Partial<ChannelFacts> | undefined;
+  readonly hooks?: Partial<HookFlags> | undefined;
 }
 
 /** Settings resolved to a policy, and every problem found on the way. */
-export function resolvePolicy(sources: PolicySources): { readonly policy: Policy; readonly problems: readonly Problem[] } {
-  const { endpoint, organization, channel = unknownChannel, hooks = noHooks } = sources;
+export function resolvePolicy(
+  endpoint: EndpointSettings,
+  organization: OrganizationSettings,
+  around: Surroundings = {},
+): { readonly policy: Policy; readonly problems: readonly Problem[] } {
+  const channel: ChannelFacts = { ...unknownChannel, ...defined(around.channel ?? {}) };
+  const hooks: HookFlags = { ...noHooks, ...around.hooks };
   const problems: Problem[] = [];
   const read = (setting: string, value: Duration | undefined): number | undefined => {
     if (value === undefined) return undefined;
@@ -145,7 +148,7 @@ export function resolvePolicy(sources: PolicySources): { readonly policy: Policy
   const settings: EndpointSettings = { ...defined(organization), ...defined(endpoint) };
   const expiration = expirationLevels(endpoint, organization, read, problems);
   const excluded = endpoint.closingMessage === undefined && isExcluded(organization, channel.name);
-  const closing = closingRules({ ...settings, ...(excluded ? { closingMessage: false } : {}) }, expirationOf(expiration).ms);
+  const closing = closingRules({ ...settings, ...(excluded ? { closingMessage: false } : {}) }, expirationOf(expiration).ms, hooks);
   const commands = commandRules(settings.commands);
   problems.push(...closing.problems, ...commands.problems);
   return {
@@ -158,7 +161,7 @@ export function resolvePolicy(sources: PolicySources): { readonly policy: Policy
       onError: settings.onError ?? channel.onError ?? policyDefaults.onError,
       onStoreError: settings.onStoreError ?? policyDefaults.onStoreError,
       turnTimeoutMs: read('turnTimeout', settings.turnTimeout) ?? policyDefaults.turnTimeoutMs,
-      developer: typeof endpoint.developer === 'function' ? false : (endpoint.developer ?? false),
+      developer: endpoint.developer ?? false,
       closing: { ...closing.rules, excluded },
       hooks,
       channel,

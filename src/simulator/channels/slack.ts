@@ -23,6 +23,11 @@ export const slackVendor: Vendor = {
 
   person: (name) => slackId('U', `person ${name}`),
 
+  address: (person, { account }) => ({
+    conversation: { id: `${account}:${person}`, kind: 'direct' },
+    to: { teamId: account, isEnterpriseInstall: false, channel: directChannel(person), user: person },
+  }),
+
   webhook(act, context) {
     const { person, identity, about } = context;
     const ts = stampOf(context.at, context.sequence);

@@ -1,4 +1,5 @@
 import type { EndpointSettings, OrganizationSettings } from '../../middleware/core/policy.ts';
+import type { Fault } from '../faults.ts';
 import type { Act, Signature } from '../vendor.ts';
 
 /** A scenario file once it has been read: every time an instant (epoch ms), every default filled in. */
@@ -83,8 +84,6 @@ export interface BotWorks {
   readonly forMs: number;
   readonly process: number;
 }
-
-export type Fault = '429' | '500' | '500-delivered' | 'timeout' | 'window' | 'blocked';
 
 export interface VendorFails {
   readonly verb: 'vendor fails';

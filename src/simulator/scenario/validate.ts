@@ -58,7 +58,7 @@ function readEndpoints(
     refuseMissing(one, ['test']);
     const channel = one.oneOf('channel', channels);
     const settings = readSettings(one, ['developer'], ['channel']) as EndpointSettings;
-    const [problem] = resolvePolicy({ endpoint: settings, organization }).problems;
+    const [problem] = resolvePolicy(settings, organization).problems;
     if (problem) {
       const where = problem.setting.startsWith('organization.') ? problem.setting : one.at(problem.setting);
       throw new ScenarioError(where, problem.message);
