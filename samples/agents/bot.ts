@@ -16,8 +16,9 @@ import { answer } from '../words.ts';
 /** The bot of `samples/azure` on the Microsoft 365 Agents SDK. */
 export const start: StartSample = async ({ sessions, endpoint, identity, vendorUrl, port = 0 }) => {
   const auth = authentication(identity, vendorUrl);
-  const agent = new AgentApplication({ adapter: new (simulatedAdapter(identity.token))(auth) });
-  agent.adapter.use(azureSessions(sessions, { endpoint, appId: identity.extra['appId'], accounts: [identity.account] }));
+  const adapter = new (simulatedAdapter(identity.token))(auth);
+  const agent = new AgentApplication({ adapter });
+  adapter.use(azureSessions(sessions, { endpoint, appId: identity.extra['appId'], adapter, accounts: [identity.account] }));
   agent.onActivity('message', async (context) => {
     const turn = sessions.turn(context);
     const said = turn && (await answer(turn, context.activity.text, sessions.clock));

@@ -10,7 +10,7 @@ import { answer } from '../words.ts';
 /** A bot on botbuilder and Express that checks the Bot Connector's tokens. */
 export const start: StartSample = async ({ sessions, endpoint, identity, vendorUrl, port = 0 }) => {
   const adapter = new CloudAdapter(authentication(identity, vendorUrl));
-  adapter.use(azureSessions(sessions, { endpoint, appId: identity.extra['appId'], accounts: [identity.account] }));
+  adapter.use(azureSessions(sessions, { endpoint, appId: identity.extra['appId'], adapter, accounts: [identity.account] }));
 
   const web = express();
   web.use(express.json());

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { StartSample } from '../../samples/host.ts';
 import { type BotData, initial } from '../../samples/words.ts';
-import type { Cast } from '../simulator/scenario/stage.ts';
+import type { Cast } from '../simulator/scenario/process.ts';
 
 /** A sample bot: its folder under `samples/`, and what the demo says about it. */
 export interface Sample {

@@ -5,7 +5,7 @@ import { attach } from '../../src/middleware/attach.ts';
 import type { Activity } from '../../src/middleware/core/activity.ts';
 import type { Turn } from '../../src/middleware/turn.ts';
 import { type Played, type PlayOptions, playScenario } from '../../src/simulator/scenario/play.ts';
-import type { Bot, BotOptions } from '../../src/simulator/scenario/stage.ts';
+import type { Bot, BotOptions } from '../../src/simulator/scenario/process.ts';
 import type { Vendor, Webhook } from '../../src/simulator/simulator.ts';
 import { keyvStore } from '../../src/stores/keyv.ts';
 

@@ -36,6 +36,6 @@ test('gives out what a sorted list would', () => {
       }
       for (const [each, at] of naive) expect(index.wakeAt(each)).toBe(at);
     }),
-    { numRuns: 400 },
+    { numRuns: 150 },
   );
 });

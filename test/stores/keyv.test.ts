@@ -321,6 +321,27 @@ test('a Keyv 5 that was told to keep its errors to itself is told otherwise', as
   expect((await failureOf(store.commit(lease, null, null))).code).toBe('STORE_UNAVAILABLE');
 });
 
+test('a value that makes Keyv 5 stop listing is named as the reason', async () => {
+  const map = new Map<string, unknown>();
+  const store = keyvStore(new Keyv5({ store: map }));
+  await put(store, 'a', { n: 1 });
+  map.set('keyv:theirs', 'not JSON, secret');
+  const error = await failureOf(store.find({}));
+  expect(error).toMatchObject({ code: 'ADJ_RECORD_INVALID', hint: expect.stringContaining('namespace of its own') });
+  expect(error.message).not.toContain('secret');
+  expect((await store.find({ keys: ['a'] })).records).toHaveLength(1);
+  map.delete('keyv:theirs');
+  expect((await store.find({})).records).toHaveLength(1);
+});
+
+test('a damaged value does not stop Keyv 6 from listing the others', async () => {
+  const map = new Map<string, unknown>();
+  const store = keyvStore(new Keyv6({ store: map }));
+  await put(store, 'a', { n: 1 });
+  map.set('theirs', { value: 'not JSON, secret', expires: undefined });
+  expect((await store.find({})).records.map((one) => one.key)).toEqual(['a']);
+});
+
 test('who comes after a lapse goes behind those who wait, even if the process was too busy to notice the lapse', async () => {
   const store = keyvStore();
   await store.begin('a', { ...now, leaseMs: 20 });

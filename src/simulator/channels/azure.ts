@@ -28,6 +28,23 @@ export const azureVendor: Vendor = {
   /** Direct Line's user ids begin so. */
   person: (name) => `dl_${encodeURIComponent(name)}`,
 
+  /** A conversation reference, as a bot keeps it of whoever has opened its page. */
+  address(person, identity, vendorUrl) {
+    const conversation = conversationOf(person, identity);
+    const bot = { id: identity.account };
+    return {
+      conversation: { id: `directline:${conversation}`, kind: 'direct' },
+      to: {
+        channelId: 'directline',
+        serviceUrl: `${vendorUrl}/bot`,
+        conversation: { id: conversation },
+        user: { id: person },
+        bot,
+        agent: bot,
+      },
+    };
+  },
+
   webhook(act, context) {
     const conversation = conversationOf(context.person, context.identity);
     const id = `${conversation}|${String(context.sequence).padStart(7, '0')}`;
@@ -73,7 +90,7 @@ export const azureVendor: Vendor = {
   },
 
   /** Where the activity asked for it (`expectReplies`), the answers come with the webhook's own. */
-  answered: (response, webhook) => (webhook.body['deliveryMode'] === 'expectReplies' ? repliesIn(response.text) : []),
+  answered: (response, { body }) => (isRecord(body) && body['deliveryMode'] === 'expectReplies' ? repliesIn(response.text) : []),
 
   api(call, world) {
     const path = pathOf(call);

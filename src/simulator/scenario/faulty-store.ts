@@ -4,6 +4,8 @@ import type { Store } from '../../middleware/store.ts';
 /** A store that can be taken down and brought back. Closing it leaves the store behind it open. */
 export interface FaultyStore extends Store {
   down(isDown: boolean): void;
+  /** Looks into the store even while it is down. */
+  behind<T>(looking: () => Promise<T>): Promise<T>;
 }
 
 export function faultyStore(store: Store): FaultyStore {
@@ -25,6 +27,13 @@ export function faultyStore(store: Store): FaultyStore {
     close: async () => {},
     down(wanted) {
       isDown = wanted;
+    },
+    async behind(looking) {
+      const wasDown = isDown;
+      isDown = false;
+      return looking().finally(() => {
+        isDown = wasDown;
+      });
     },
   };
 }

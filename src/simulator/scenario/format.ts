@@ -22,7 +22,7 @@ export interface ScenarioEndpoint {
 
 /** One verb at one instant. `path` is its place in the file, for messages. */
 export type Step = { readonly at: number; readonly path: string } & (
-  | Delivered
+  | WebhookStep
   | Together
   | BotStarts
   | BotWorks
@@ -32,7 +32,7 @@ export type Step = { readonly at: number; readonly path: string } & (
 );
 
 /** What ends in a webhook. */
-export type Delivered = PersonActs | Redelivers | SendsRaw;
+export type WebhookStep = PersonActs | Redelivers | SendsRaw;
 
 export interface PersonActs {
   readonly verb: 'acts';
@@ -66,7 +66,7 @@ export interface SendsRaw {
 
 export interface Together {
   readonly verb: 'together';
-  readonly deliveries: readonly Delivered[];
+  readonly deliveries: readonly WebhookStep[];
 }
 
 export interface BotStarts {

@@ -3,13 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../middleware/clock.ts';
 import { type TurnProbe, turnProbe } from '../../middleware/probe.ts';
-
-/** One thing the world asked of a bot: a delivery, or work the bot began by itself. */
-export interface Work {
-  /** For the message when it never ends: who did what. */
-  readonly label: string;
-  readonly user: string | undefined;
-}
+import { begun, describe, isOver, isResting, type Progress, type Work } from './progress.ts';
 
 /** Watches what bots do, in this process, until nothing moves without time. */
 export interface Watch {
@@ -40,14 +34,6 @@ export interface WatchOptions {
   readonly patienceMs?: number | undefined;
 }
 
-/** What is known of a piece of work. Sleepers are the turns (or, outside of one, the sleeps) that wait for virtual time. */
-interface Progress {
-  readonly work: Work;
-  open: boolean;
-  readonly turns: Map<object, 'waiting' | 'running'>;
-  readonly sleepers: Map<object, number>;
-}
-
 const header = 'x-simulated-delivery';
 /** Event-loop turns in which nothing may move before it counts as rest. */
 const stillTurns = 6;
@@ -58,12 +44,7 @@ export function watch({ isQuiet, patienceMs = 20_000 }: WatchOptions): Watch {
   const all = new Set<Progress>();
   const byHeader = new Map<string, Progress>();
   /** For turns whose context was lost on the way through a host. */
-  const stray: Progress = {
-    work: { label: 'a turn of no known delivery', user: undefined },
-    open: false,
-    turns: new Map(),
-    sleepers: new Map(),
-  };
+  const stray = begun({ label: 'a turn of no known delivery', user: undefined });
   let moves = 0;
   let wake = () => {};
 
@@ -73,7 +54,7 @@ export function watch({ isQuiet, patienceMs = 20_000 }: WatchOptions): Watch {
   };
   const progressOf = (work: Work): Progress => {
     for (const one of all) if (one.work === work) return one;
-    const made: Progress = { work, open: false, turns: new Map(), sleepers: new Map() };
+    const made = begun(work);
     all.add(made);
     return made;
   };
@@ -96,6 +77,11 @@ export function watch({ isQuiet, patienceMs = 20_000 }: WatchOptions): Watch {
   subscribe('http.server.request.start', onRequest);
 
   const atRest = () => isQuiet() && isResting(stray) && [...all].every(isResting);
+
+  const complaint = () => {
+    const restless = [...all, stray].filter((one) => !isResting(one)).map(describe);
+    return [...(isQuiet() ? [] : ['a call to a vendor is open']), ...restless].join('; ');
+  };
 
   return {
     current: () => context.getStore()?.work,
@@ -139,14 +125,13 @@ export function watch({ isQuiet, patienceMs = 20_000 }: WatchOptions): Watch {
           await moved(until, (resolve) => {
             wake = resolve;
           });
-          if (performance.now() >= until)
-            throw new Error(`Nothing came to rest for ${patienceMs / 1_000} s: ${restless([...all, stray], isQuiet())}`);
+          if (performance.now() >= until) throw new Error(`Nothing came to rest for ${patienceMs / 1_000} s: ${complaint()}`);
           continue;
         }
         await new Promise((resolve) => setImmediate(resolve));
         still = moves === seen ? still + 1 : 0;
       }
-      for (const one of all) if (!one.open && one.turns.size + one.sleepers.size === 0) all.delete(one);
+      for (const one of all) if (isOver(one)) all.delete(one);
     },
     busy: () => [...all, stray].some((one) => one.turns.size > 0),
     close() {
@@ -154,16 +139,6 @@ export function watch({ isQuiet, patienceMs = 20_000 }: WatchOptions): Watch {
       unsubscribe('http.server.request.start', onRequest);
     },
   };
-}
-
-/**
- * Work that was answered rests when each of its turns waits for the lease or for time; work that was not, when such a turn is
- * what it waits for.
- */
-function isResting({ open, turns, sleepers }: Progress): boolean {
-  const waiting = [...turns.values()].filter((phase) => phase === 'waiting').length;
-  const parked = waiting + sleepers.size >= turns.size;
-  return open ? parked && turns.size + sleepers.size > 0 : parked;
 }
 
 /** Waits for the next change, or for the end of patience. */
@@ -174,14 +149,4 @@ async function moved(until: number, listen: (resolve: () => void) => void): Prom
     timer = setTimeout(resolve, Math.max(0, until - performance.now()));
   });
   clearTimeout(timer);
-}
-
-function restless(all: readonly Progress[], quiet: boolean): string {
-  const parts = all
-    .filter((one) => !isResting(one))
-    .map(
-      ({ work, open, turns }) =>
-        `${work.label} (${open ? 'not answered' : 'answered'}, turns: ${[...turns.values()].join(', ') || 'none'})`,
-    );
-  return [...(quiet ? [] : ['a call to a vendor is open']), ...parts].join('; ');
 }

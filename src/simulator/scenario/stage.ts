@@ -1,37 +1,14 @@
-import type { Clock } from '../../middleware/clock.ts';
 import { isAdjournError } from '../../middleware/errors.ts';
 import type { AdjournEvent } from '../../middleware/events.ts';
-import { type Sessions, sessionsOver } from '../../middleware/sessions.ts';
 import type { Store } from '../../middleware/store.ts';
 import { type VirtualClock, virtualClock } from '../../testing/virtual-clock.ts';
-import { createSimulator, type Identity, type Simulator, type UnknownRoute, type Vendor } from '../simulator.ts';
+import { createSimulator, type Simulator, type UnknownRoute, type Vendor } from '../simulator.ts';
 import { type CallCount, countCalls } from './calls.ts';
 import { type FaultyStore, faultyStore } from './faulty-store.ts';
 import { type Scenario, ScenarioError } from './format.ts';
 import { line, lineOfEvent, type Timeline, timeline } from './lines.ts';
+import { type Cast, type Process, startProcess } from './process.ts';
 import { type Watch, watch } from './rest.ts';
-
-/** What a bot is started with. */
-export interface BotOptions<Data> {
-  readonly sessions: Sessions<Data>;
-  readonly endpoint: string;
-  readonly identity: Identity;
-  readonly vendorUrl: string;
-}
-
-/** A running bot: where it takes webhooks. */
-export interface Bot {
-  readonly url: string;
-  close(): Promise<void>;
-}
-
-/** The bots that scenarios are played against. */
-export interface Cast<Data> {
-  /** What every session's data starts as. */
-  readonly initial: () => Data;
-  /** How the bot of an endpoint is started. */
-  bot(endpoint: string, channel: string): Promise<(options: BotOptions<Data>) => Promise<Bot>>;
-}
 
 export interface StageOptions<Data> {
   readonly cast: Cast<Data>;
@@ -40,14 +17,6 @@ export interface StageOptions<Data> {
   readonly vendors?: readonly Vendor[] | undefined;
   /** How long to wait for rest, real ms. @default 20000 */
   readonly patienceMs?: number | undefined;
-}
-
-/** One simulated bot process: an engine over the shared store, with a bot of its own for every endpoint. */
-export interface Process<Data> {
-  readonly sessions: Sessions<Data>;
-  /** The clock its bots sleep by. */
-  readonly clock: Clock;
-  readonly bots: ReadonlyMap<string, Bot>;
 }
 
 /** Everything a scenario is played on: virtual time, vendors, processes, and the list of what happens. */
@@ -66,6 +35,10 @@ export interface Stage<Data> {
   close(): Promise<void>;
 }
 
+/**
+ * Starts the vendors, then the bots.
+ * @throws ScenarioError if the bots cannot be started with the file's settings
+ */
 export async function setStage<Data>(scenario: Scenario, options: StageOptions<Data>): Promise<Stage<Data>> {
   const lines = timeline();
   const keys = new Map<string, string>();
@@ -90,36 +63,6 @@ export async function setStage<Data>(scenario: Scenario, options: StageOptions<D
     if (user !== undefined && event.key !== undefined) keys.set(JSON.stringify([event.endpoint, user]), event.key);
     lines.add(lineOfEvent(event, user), event.decidedAt);
   };
-  const settings = Object.entries(scenario.endpoints).map(([id, { channel, settings: own }]) => {
-    const { developer } = own;
-    const people = Array.isArray(developer)
-      ? { developer: developer.flatMap((name) => [name, simulator.person(channel, name)]) }
-      : {};
-    return [id, { ...own, ...people }] as const;
-  });
-  const startProcess = async (rank: number): Promise<Process<Data>> => {
-    const own = clock.ranked(rank);
-    const sessions = sessionsOver<Data, string>(store, {
-      initial: options.cast.initial,
-      endpoints: Object.fromEntries(settings),
-      organization: scenario.organization,
-      clock: own,
-      logger: silent,
-    });
-    // Bots take their clock from here; the engine's own timers, on the other one, do not mean that a bot rests.
-    const slept = watching.clockFor(own, () => sessions.current());
-    Object.defineProperty(sessions, 'clock', { value: slept });
-    sessions.on('*', tell);
-    const bots = new Map<string, Bot>();
-    for (const [endpoint, { channel }] of Object.entries(scenario.endpoints)) {
-      const start = await options.cast.bot(endpoint, channel);
-      bots.set(
-        endpoint,
-        await start({ sessions, endpoint, identity: simulator.identity(channel, endpoint), vendorUrl: simulator.url }),
-      );
-    }
-    return { sessions, clock: slept, bots };
-  };
   const processes: Process<Data>[] = [];
   const close = async () => {
     await Promise.all(processes.flatMap(({ bots }) => [...bots.values()].map((bot) => bot.close())));
@@ -132,7 +75,10 @@ export async function setStage<Data>(scenario: Scenario, options: StageOptions<D
     await options.store.close();
   };
   try {
-    for (let rank = 1; rank <= scenario.processes; rank++) processes.push(await startProcess(rank));
+    const ground = { cast: options.cast, store, simulator, watch: watching, tell };
+    for (let rank = 1; rank <= scenario.processes; rank++) {
+      processes.push(await startProcess(scenario, { ...ground, clock: clock.ranked(rank) }));
+    }
   } catch (error) {
     await close();
     throw isAdjournError(error, 'ADJ_CONFIG_INVALID') ? new ScenarioError('endpoints', error.message) : error;
@@ -151,4 +97,9 @@ export async function setStage<Data>(scenario: Scenario, options: StageOptions<D
   };
 }
 
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+/** A process by its number in the file. */
+export function processAt<Data>({ processes }: Pick<Stage<Data>, 'processes'>, number: number): Process<Data> {
+  const found = processes[number - 1];
+  if (found === undefined) throw new RangeError(`There is no process ${number}.`);
+  return found;
+}

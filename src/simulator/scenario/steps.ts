@@ -4,12 +4,12 @@ import { readExpectations } from './expectations.ts';
 import {
   type BotStarts,
   type BotWorks,
-  type Delivered,
   type PersonActs,
   ScenarioError,
   type SendsRaw,
   type Step,
   type VendorFails,
+  type WebhookStep,
 } from './format.ts';
 import { type Reader, reader } from './read.ts';
 import { endpointOf, processOf, refuseMissing, type Surroundings } from './surroundings.ts';
@@ -84,7 +84,7 @@ function readTogether(step: Reader, around: Surroundings, ids: Set<string>): Ver
   return { verb: 'together', deliveries };
 }
 
-function readDelivered(step: Reader, around: Surroundings, ids: Set<string>): Delivered {
+function readDelivered(step: Reader, around: Surroundings, ids: Set<string>): WebhookStep {
   const verb = verbOf(step);
   if (verb === 'redelivers') {
     step.only('at', 'redelivers', 'process');

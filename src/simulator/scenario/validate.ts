@@ -52,6 +52,7 @@ function readEndpoints(
   organization: OrganizationSettings,
 ): Record<string, ScenarioEndpoint> {
   const channels = vendors.map((vendor) => vendor.channel);
+  const vendorOf = (channel: string) => vendors.find((vendor) => vendor.channel === channel);
   const endpoints: Record<string, ScenarioEndpoint> = {};
   for (const id of object.keys) {
     const one = object.object(id);
@@ -63,10 +64,17 @@ function readEndpoints(
       const where = problem.setting.startsWith('organization.') ? problem.setting : one.at(problem.setting);
       throw new ScenarioError(where, problem.message);
     }
-    endpoints[id] = { channel, settings };
+    endpoints[id] = { channel, settings: withIds(settings, vendorOf(channel)) };
   }
   if (object.keys.length === 0) throw new ScenarioError('endpoints', 'must name at least one endpoint.');
   return endpoints;
+}
+
+/** The middleware knows people by the vendor's ids; the file may give those, or names. */
+function withIds(settings: EndpointSettings, vendor: Vendor | undefined): EndpointSettings {
+  const { developer } = settings;
+  if (vendor === undefined || typeof developer !== 'object') return settings;
+  return { ...settings, developer: developer.flatMap((name) => [name, vendor.person(name)]) };
 }
 
 /** Settings are checked for their names here, for their values by the policy they make. */

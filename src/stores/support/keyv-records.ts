@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { AdjournError } from '../../middleware/errors.ts';
+import { AdjournError, isAdjournError } from '../../middleware/errors.ts';
 import { type Failing, keyvCalls } from './keyv-calls.ts';
 import { decode, encode, keyOfValue, type Records } from './records.ts';
 
@@ -103,8 +103,9 @@ export function keyvRecords(keyv: KeyvLike, timeoutMs: number): Records {
         try {
           return await withProbe((_, value) => list(value));
         } catch (error) {
+          if (isAdjournError(error, 'ADJ_RECORD_INVALID')) throw undecodable();
           // Keyv 5 stumbles over a record that is deleted between its listing and its reading.
-          if (left === 0 || !(error instanceof AdjournError && error.cause instanceof TypeError)) throw error;
+          if (left === 0 || !(isAdjournError(error) && error.cause instanceof TypeError)) throw error;
         }
       }
     },
@@ -132,6 +133,13 @@ function unreadable(): AdjournError {
   return new AdjournError('STORE_UNAVAILABLE', 'What was written to the Keyv could not be read back.', {
     where: 'keyv',
     hint: 'Its adapter hides an outage, or its serialiser changes strings.',
+  });
+}
+
+function undecodable(): AdjournError {
+  return new AdjournError('ADJ_RECORD_INVALID', 'A value in this Keyv cannot be decoded, and Keyv 5 lists nothing behind it.', {
+    where: 'keyv',
+    hint: 'Give the Keyv a namespace of its own; if it has one, find the damaged value and delete it by hand.',
   });
 }
 
