@@ -15,7 +15,11 @@ export interface Archive {
   /** A later report on the closing message (a delivery status). Unknown sessions are ignored. */
   amend(session: string, message: Closed['message']): Promise<void>;
   /** The closed sessions of a conversation, newest first. */
-  list(query: { readonly key: string; readonly limit?: number | undefined; readonly before?: number | undefined }): Promise<readonly ClosedSession[]>;
+  list(query: {
+    readonly key: string;
+    readonly limit?: number | undefined;
+    readonly before?: number | undefined;
+  }): Promise<readonly ClosedSession[]>;
 }
 
 /** Closed sessions in this process's memory, for tests and small bots. */
@@ -31,7 +35,10 @@ export function memoryArchive(): Archive {
     },
     async list({ key, limit = 100, before = Number.POSITIVE_INFINITY }) {
       const found = [...sessions.values()].filter((one) => one.key === key && one.closedAt < before);
-      return found.sort((a, b) => b.closedAt - a.closedAt || b.endedAt - a.endedAt).slice(0, limit).map((one) => structuredClone(one));
+      return found
+        .sort((a, b) => b.closedAt - a.closedAt || b.endedAt - a.endedAt)
+        .slice(0, limit)
+        .map((one) => structuredClone(one));
     },
   };
 }

@@ -13,7 +13,16 @@ export async function classifyReturn(shell: Shell, job: Job, record: Conversatio
   const classify = shell.settings.functions(job.channel, job.endpoint).classifyReturn;
   if (classify === undefined) return 'new';
   const { activities, host, reply } = job.delivery;
-  const parts = { activities, activity: job.about, channel: job.channel, endpoint: job.endpoint, host, degraded: false, lateBy: 0, reply };
+  const parts = {
+    activities,
+    activity: job.about,
+    channel: job.channel,
+    endpoint: job.endpoint,
+    host,
+    degraded: false,
+    lateBy: 0,
+    reply,
+  };
   const answer = { kind: 'new' as ReturnKind };
   const { returned, running } = startTurn(
     parts,

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { SendOutcome } from './adapter.ts';
 import { type Closing, type MessageResult, nextStep } from './core/closing.ts';
 import type { ConversationRecord } from './core/conversation.ts';
-import { toMs } from './core/duration.ts';
 import { crashNetMs } from './core/due.ts';
+import { toMs } from './core/duration.ts';
 import { pickText } from './core/message.ts';
 import { transition } from './core/transition.ts';
 import { AdjournError } from './errors.ts';
@@ -63,7 +63,11 @@ export async function closeProactively(shell: Shell, job: Job, held: Held, closi
         set({ message: 'claimed' });
         await persist();
         const id = closeId(record);
-        const outcome = await sendTo(shell, whereOf(job), record.address, { message: text, idempotencyKey: messageKey(id), closeId: id });
+        const outcome = await sendTo(shell, whereOf(job), record.address, {
+          message: text,
+          idempotencyKey: messageKey(id),
+          closeId: id,
+        });
         const attempts = (closing.attempts ?? 0) + 1;
         if (outcome.outcome === 'retry' && attempts < mostAttempts) {
           set({ message: 'due', attempts });
@@ -128,7 +132,8 @@ async function runHook(shell: Shell, job: Job, record: ConversationRecord, closi
   let extendMs: number | undefined;
   const extend = (by: unknown) => {
     const ms = toMs(by);
-    if (ms === undefined || ms === 0) throw new AdjournError('ADJ_CONFIG_INVALID', 'extend takes a time in minutes.', { where: job.key });
+    if (ms === undefined || ms === 0)
+      throw new AdjournError('ADJ_CONFIG_INVALID', 'extend takes a time in minutes.', { where: job.key });
     // Once per idle period; the second deadline is the last.
     if (record.session?.extendedMs === undefined) extendMs = ms;
   };

@@ -1,7 +1,8 @@
-import { adopt } from './adopt.ts';
 import type { Outcome } from './adapter.ts';
+import { adopt } from './adopt.ts';
 import { classifyReturn } from './classify.ts';
 import type { Conducted } from './conduct.ts';
+import type { DeliveryReport } from './core/activity.ts';
 import { type ConversationRecord, newRecord } from './core/conversation.ts';
 import { isExpired } from './core/expiry.ts';
 import { expire, type Transition } from './core/transition.ts';
@@ -26,6 +27,8 @@ export interface Engine extends Shell {
   visit<T>(job: Job, work: (turn: Turn) => Promise<T>): Promise<T>;
   /** A person has another name now: their record moves to the key that goes with it, with its session. */
   rename(job: Job): Promise<void>;
+  /** A vendor's later word on a closing message lands on the close's archive entry. */
+  reported(job: Job, report: DeliveryReport): Promise<void>;
   /**
    * Changes a record under its lease by one transition; a session that begins by it has its start hook run.
    * @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE`
@@ -62,7 +65,8 @@ export function createEngine(parts: ShellParts): Engine {
       held = await book.begin(job, slot);
       if (held === undefined) last = await book.peek(job);
     } catch (error) {
-      if (isAdjournError(error, 'STORE_UNAVAILABLE', 'ADJ_RECORD_INVALID')) return degraded(shell, job, error).finally(slot.leave);
+      if (isAdjournError(error, 'STORE_UNAVAILABLE', 'ADJ_RECORD_INVALID'))
+        return degraded(shell, job, error).finally(slot.leave);
       slot.leave();
       throw error;
     }
@@ -101,7 +105,13 @@ export function createEngine(parts: ShellParts): Engine {
     visit: <T>(job: Job, work: (turn: Turn) => Promise<T>) =>
       shell.underLease(job, async (held, place) => {
         const aged = expire(held.record ?? newRecord(), place.policy, clock.now(), clock.now());
-        const { value, saved } = await exclusive(shell, place, held, { ...untouched(aged.record, place), events: aged.events }, work);
+        const { value, saved } = await exclusive(
+          shell,
+          place,
+          held,
+          { ...untouched(aged.record, place), events: aged.events },
+          work,
+        );
         await saved;
         return value;
       }),
@@ -110,6 +120,10 @@ export function createEngine(parts: ShellParts): Engine {
         const { lease } = await adopt(shell, job, held);
         await book.release(lease);
       }),
+    async reported(job: Job, { closeId, message }: DeliveryReport) {
+      await shell.archive?.amend(closeId, message);
+      if (message !== 'sent') shell.tell(job, [{ type: 'send_failed', session: closeId, message }]);
+    },
     change: (job: Job, decideOn: (record: ConversationRecord | null) => Transition) =>
       shell.underLease(job, async (held, place) => {
         const { record, events } = decideOn(held.record);

@@ -111,7 +111,17 @@ export function verdictOf(taken: Intake): 'consume' | 'drop' {
 /** What a turn without an activity of the user starts from: the record as it is. */
 export function untouched(record: ConversationRecord, job: Job): Intake {
   const { activities: deliver } = job.delivery;
-  return { record, events: [], deliver, consumed: [], dropped: [], counts: false, lateBy: 0, seenWithoutDelivered: record.seen, asks: false };
+  return {
+    record,
+    events: [],
+    deliver,
+    consumed: [],
+    dropped: [],
+    counts: false,
+    lateBy: 0,
+    seenWithoutDelivered: record.seen,
+    asks: false,
+  };
 }
 
 export function closeOf(draft: Draft) {

@@ -51,10 +51,14 @@ export interface SettingFunctions<Data = unknown> {
 export type EndpointFunctions = Hooks<never> & SettingFunctions<never>;
 
 /** An endpoint's settings and functions, as `createSessions` takes them. */
-export type EndpointOptions<Data> = Omit<EndpointSettings, keyof SettingFunctions> & Hooks<Data> & WithFunctions<EndpointSettings, Data>;
+export type EndpointOptions<Data> = Omit<EndpointSettings, keyof SettingFunctions> &
+  Hooks<Data> &
+  WithFunctions<EndpointSettings, Data>;
 
 /** The organisation's, which count where an endpoint has none of its own. */
-export type OrganizationOptions<Data> = Omit<OrganizationSettings, keyof SettingFunctions> & Hooks<Data> & WithFunctions<OrganizationSettings, Data>;
+export type OrganizationOptions<Data> = Omit<OrganizationSettings, keyof SettingFunctions> &
+  Hooks<Data> &
+  WithFunctions<OrganizationSettings, Data>;
 
 /** Settings that are plain or a function. */
 type WithFunctions<Settings, Data> = {
@@ -72,7 +76,9 @@ export async function limited<T>(clock: Clock, name: string, limitMs: number, ho
   const done = new AbortController();
   const over = clock.sleep(limitMs, done.signal).then(() => {
     if (done.signal.aborted) return new Promise<never>(() => {});
-    throw new AdjournError('ADJ_HOOK_FAILED', `${name} took longer than ${limitMs / 1000} s.`, { hint: 'Do slow work elsewhere.' });
+    throw new AdjournError('ADJ_HOOK_FAILED', `${name} took longer than ${limitMs / 1000} s.`, {
+      hint: 'Do slow work elsewhere.',
+    });
   });
   try {
     return await Promise.race([(async () => hook())(), over]);

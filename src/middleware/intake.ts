@@ -83,7 +83,8 @@ export function intake(
     } else if (step.verdict.do === 'consume') {
       consumed.push(activity);
       for (const mark of [id, post]) {
-        if (mark !== undefined) seenWithoutDelivered = withSeen(seenWithoutDelivered, mark, arrivedAt, policy.channel.redeliversForMs);
+        if (mark !== undefined)
+          seenWithoutDelivered = withSeen(seenWithoutDelivered, mark, arrivedAt, policy.channel.redeliversForMs);
       }
     } else if (step.verdict.do === 'drop') dropped.push(activity);
   }

@@ -1,7 +1,7 @@
+import type { ClosedSession } from './archive.ts';
 import type { ConversationRecord } from './core/conversation.ts';
 import type { Closed, Effect } from './core/effect.ts';
 import { transition } from './core/transition.ts';
-import type { ClosedSession } from './archive.ts';
 import { hookLimitMs, limited } from './hooks.ts';
 import type { Job } from './job.ts';
 import { closedDraft, sessionView } from './session-view.ts';

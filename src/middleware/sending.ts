@@ -1,6 +1,6 @@
 import type { SendOutcome } from './adapter.ts';
 import type { Address } from './core/conversation.ts';
-import { type Shell, type Where } from './shell.ts';
+import type { Shell, Where } from './shell.ts';
 
 /** How long a vendor may take to answer a send, on session time; after that its outcome is unknown. */
 const sendLimitMs = 15_000;

@@ -1,6 +1,5 @@
-import { type ConversationRecord, withoutAuth } from './core/conversation.ts';
-
 import type { Clock } from './clock.ts';
+import { type ConversationRecord, withoutAuth } from './core/conversation.ts';
 import { type Duration, toMs } from './core/duration.ts';
 import { type Explanation, explain } from './core/explain.ts';
 import type { Policy } from './core/policy.ts';
@@ -28,8 +27,20 @@ export interface Draft {
 }
 
 /** The draft that hooks of a close work on. */
-export function closedDraft(job: Pick<Job, 'key' | 'policy'>, record: ConversationRecord, { clock }: { readonly clock: Clock }): Draft {
-  return { record, policy: job.policy, key: job.key, counts: false, now: () => clock.now(), state: 'closing', closing: undefined };
+export function closedDraft(
+  job: Pick<Job, 'key' | 'policy'>,
+  record: ConversationRecord,
+  { clock }: { readonly clock: Clock },
+): Draft {
+  return {
+    record,
+    policy: job.policy,
+    key: job.key,
+    counts: false,
+    now: () => clock.now(),
+    state: 'closing',
+    closing: undefined,
+  };
 }
 
 /** The session of a draft, as the bot sees it. */
@@ -163,8 +174,13 @@ function authView(draft: Draft, vault: Vault): SessionAuth {
   };
   return {
     set: (profile, tokens) =>
-      replace(Object.fromEntries([...Object.entries(draft.record.auth), [profile, vault.seal(tokens, `${draft.key} ${profile}`)]])),
-    get: (profile) => (Object.hasOwn(draft.record.auth, profile) ? shown(draft, vault.open(draft.record.auth[profile], `${draft.key} ${profile}`)) : undefined),
+      replace(
+        Object.fromEntries([...Object.entries(draft.record.auth), [profile, vault.seal(tokens, `${draft.key} ${profile}`)]]),
+      ),
+    get: (profile) =>
+      Object.hasOwn(draft.record.auth, profile)
+        ? shown(draft, vault.open(draft.record.auth[profile], `${draft.key} ${profile}`))
+        : undefined,
     profiles: () => Object.keys(draft.record.auth),
     clearAuthProfile(profile) {
       if (draft.state !== 'closing') writable(draft);

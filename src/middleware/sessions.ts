@@ -1,6 +1,6 @@
 import type { Send } from './adapter.ts';
-import { engineKey } from './attach.ts';
 import type { Archive } from './archive.ts';
+import { engineKey } from './attach.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Activity, keyOf, partsOf } from './core/activity.ts';
 import type { Address, ConversationRecord } from './core/conversation.ts';
@@ -141,7 +141,11 @@ export function sessionsOver<Data, Endpoint extends string>(
     clock,
     leaseMs,
     initial: options.initial ?? (() => ({})),
-    settings: settings((options.endpoints ?? {}) as Record<string, EndpointOptions<never>>, organization as OrganizationOptions<never>, (line) => logger.info(line)),
+    settings: settings(
+      (options.endpoints ?? {}) as Record<string, EndpointOptions<never>>,
+      organization as OrganizationOptions<never>,
+      (line) => logger.info(line),
+    ),
     emitter: emitter(() => logger.error('adjourn: a listener threw')),
     senders: new Map<string, Send>(),
     archive: options.archive,

@@ -2,7 +2,13 @@ import type { AdapterOptions, Capabilities } from './adapter.ts';
 import type { Activity } from './core/activity.ts';
 import { fold, wordsOf } from './core/commands.ts';
 import { describeExpiration } from './core/expiry.ts';
-import { type ChannelFacts, type EndpointSettings, type OrganizationSettings, type Policy, resolvePolicy } from './core/policy.ts';
+import {
+  type ChannelFacts,
+  type EndpointSettings,
+  type OrganizationSettings,
+  type Policy,
+  resolvePolicy,
+} from './core/policy.ts';
 import { AdjournError } from './errors.ts';
 import type { EndpointFunctions, EndpointOptions, OrganizationOptions } from './hooks.ts';
 
@@ -97,7 +103,9 @@ export function settings(
   let state: State = { endpoints, organization };
 
   const optionsOf = (from: State, channel: string, endpoint: string): Options =>
-    inline.get(`${channel}/${endpoint}`) ?? (Object.hasOwn(from.endpoints, endpoint) ? from.endpoints[endpoint] : undefined) ?? {};
+    inline.get(`${channel}/${endpoint}`) ??
+    (Object.hasOwn(from.endpoints, endpoint) ? from.endpoints[endpoint] : undefined) ??
+    {};
   const functionsOf = (from: State, channel: string, endpoint: string): EndpointFunctions => {
     const own = optionsOf(from, channel, endpoint);
     return { ...pickFunctions(from.organization), ...pickFunctions(own) };
@@ -116,7 +124,8 @@ export function settings(
       },
     });
     const [problem] = problems;
-    if (problem) throw new AdjournError('ADJ_CONFIG_INVALID', problem.message, { where: `endpoint ${endpoint}, ${problem.setting}` });
+    if (problem)
+      throw new AdjournError('ADJ_CONFIG_INVALID', problem.message, { where: `endpoint ${endpoint}, ${problem.setting}` });
     refuseReserved(policy, endpoint, traits);
     if (from.change === undefined) return policy;
     const { at, apply, before } = from.change;

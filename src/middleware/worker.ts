@@ -163,7 +163,12 @@ async function look(shell: Shell, job: Job, held: Held): Promise<(() => Promise<
 }
 
 /** A warning is claimed by a save before it is sent: better none than two. */
-async function warn(shell: Shell, job: Job, held: Held, due: { readonly beforeMs: number; readonly step: number }): Promise<void> {
+async function warn(
+  shell: Shell,
+  job: Job,
+  held: Held,
+  due: { readonly beforeMs: number; readonly step: number },
+): Promise<void> {
   const { clock } = shell;
   const record = transition(held.record, { type: 'warned', beforeMs: due.beforeMs }, job.policy, clock.now()).record;
   const { session } = record;
@@ -174,7 +179,11 @@ async function warn(shell: Shell, job: Job, held: Held, due: { readonly beforeMs
   const text = pickText(rules, record.locale, record.said ?? 0);
   const refused = mayWrite(record, session, job.policy, clock.now(), dueAt, true);
   const name = `${session.id} ${session.lastActivityAt} ${due.beforeMs}`;
-  const message = refused ?? (text === undefined ? 'skipped:no_text' : resultOf(await sendTo(shell, whereOf(job), record.address, { message: text, idempotencyKey: messageKey(name) })));
+  const message =
+    refused ??
+    (text === undefined
+      ? 'skipped:no_text'
+      : resultOf(await sendTo(shell, whereOf(job), record.address, { message: text, idempotencyKey: messageKey(name) })));
   const event = { type: 'warned', at: clock.now(), session: session.id, beforeMs: due.beforeMs, message } as const;
   await shell.save(job, held, record, [[[event], realNow()]]);
 }

@@ -82,6 +82,16 @@ export interface LifecycleActivity extends Origin {
    * `renamed`: the person of `alias` is called `user` from now on.
    */
   readonly means?: 'proactive' | 'unreachable' | 'reachable' | 'renamed' | undefined;
+  /** What the vendor says later about a message of ours: a delivery status, an echo. */
+  readonly report?: DeliveryReport | undefined;
+}
+
+/** The fate of a message that announced a close. */
+export interface DeliveryReport {
+  /** The close it announced, as the message carried it. */
+  readonly closeId: string;
+  /** `failed:` with the vendor's code, such as `failed:131047`. */
+  readonly message: 'sent' | `failed:${string}`;
 }
 
 export interface UnsupportedActivity extends Origin {

@@ -99,7 +99,11 @@ export interface ClosingFunctions {
 }
 
 /** Settings turned into rules, with every problem found. `expirationMs` is the effective expiration, 0 = never. */
-export function closingRules(settings: ClosingSettings, expirationMs: number, functions: ClosingFunctions): { rules: ClosingRules; problems: Problem[] } {
+export function closingRules(
+  settings: ClosingSettings,
+  expirationMs: number,
+  functions: ClosingFunctions,
+): { rules: ClosingRules; problems: Problem[] } {
   const problems: Problem[] = [];
   const say = (setting: string, message: string) => void problems.push({ setting, message });
   const mode = settings.closing ?? closingDefaults.closing;

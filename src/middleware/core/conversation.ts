@@ -155,9 +155,13 @@ function withoutSteps({ closing }: SessionState): MessageResult {
 }
 
 /** What stays for the next session. A function picks from everything, when that session begins. */
-function carriedFrom({ data, dialog, tags, sentiment }: SessionState, what: Policy['closing']['carryOver']): { carried?: Carried } {
+function carriedFrom(
+  { data, dialog, tags, sentiment }: SessionState,
+  what: Policy['closing']['carryOver'],
+): { carried?: Carried } {
   if (what === 'none') return {};
-  if (what === 'all' || what === 'function') return { carried: { data, dialog, tags, ...(sentiment === undefined ? {} : { sentiment }) } };
+  if (what === 'all' || what === 'function')
+    return { carried: { data, dialog, tags, ...(sentiment === undefined ? {} : { sentiment }) } };
   const members = Object.entries(typeof data === 'object' && data !== null ? data : {}).filter(([name]) => what.includes(name));
   return { carried: { data: Object.fromEntries(members), dialog: [], tags: { current: [], historic: [] } } };
 }

@@ -23,7 +23,8 @@ export type Due =
 export function dueOf(record: ConversationRecord, policy: Policy, now: number): Due {
   if (record.outbox !== undefined) return { do: 'deliver' };
   const { session } = record;
-  if (session === undefined) return now >= (forgetAt(record, policy) ?? Number.POSITIVE_INFINITY) ? { do: 'forget' } : { do: 'nothing' };
+  if (session === undefined)
+    return now >= (forgetAt(record, policy) ?? Number.POSITIVE_INFINITY) ? { do: 'forget' } : { do: 'nothing' };
   if (session.closing !== undefined) return { do: 'close', closing: resumed(session.closing, policy.channel.idempotentSend) };
   const end = endOf(session, policy);
   if (now >= end.at) {

@@ -4,7 +4,7 @@ import type { CloseReason, SessionState, StartReason } from './session.ts';
 import type { Variables } from './variables.ts';
 
 /** What a transition decided, to be told once it is saved. Times are session time, epoch ms. */
-export type SessionEvent = Opened | Resumed | Closed | Commanded | Duplicate | Late | Warned;
+export type SessionEvent = Opened | Resumed | Closed | Commanded | Duplicate | Late | Warned | SendFailed;
 
 /**
  * What still has to happen after a close is saved. It stands in the record's outbox until it has, so a crash loses nothing:
@@ -16,7 +16,9 @@ export interface Effect {
   /** For the archive, and told again by whoever delivers it in another's place. */
   readonly closed: Closed;
   /** The session as it was, for the hooks of a close that happened inside a turn. Absent where they have run. */
-  readonly hooks?: { readonly onClosing: boolean; readonly onClose: boolean; readonly session: SessionState; readonly variables: Variables } | undefined;
+  readonly hooks?:
+    | { readonly onClosing: boolean; readonly onClose: boolean; readonly session: SessionState; readonly variables: Variables }
+    | undefined;
 }
 
 export interface Opened {
@@ -75,6 +77,14 @@ export interface Warned {
   readonly session: string;
   /** How long before the deadline it stands, milliseconds. */
   readonly beforeMs: number;
+  readonly message: MessageResult;
+}
+
+/** A closing message that seemed sent was not delivered after all. */
+export interface SendFailed {
+  readonly type: 'send_failed';
+  readonly at: number;
+  readonly session: string;
   readonly message: MessageResult;
 }
 

@@ -44,7 +44,10 @@ function after(session: SessionState, ms: number): number {
 }
 
 /** When and why the session ends if nobody does anything. */
-export function endOf(session: SessionState, policy: Policy): { readonly at: number; readonly reason: 'inactivity' | 'max_duration' } {
+export function endOf(
+  session: SessionState,
+  policy: Policy,
+): { readonly at: number; readonly reason: 'inactivity' | 'max_duration' } {
   const { maxDurationMs } = policy.closing;
   const longest = maxDurationMs === 0 ? Number.POSITIVE_INFINITY : session.startedAt + maxDurationMs;
   const deadline = deadlineOf(session, policy);

@@ -1,5 +1,5 @@
 import type { Scope } from './activity.ts';
-import { type ClosingRules, type ClosingFunctions, type ClosingSettings, closingRules, type Excludable } from './closing.ts';
+import { type ClosingFunctions, type ClosingRules, type ClosingSettings, closingRules, type Excludable } from './closing.ts';
 import { type CommandRules, type CommandSettings, commandRules } from './commands.ts';
 import { type Duration, describeMs, toMs } from './duration.ts';
 import { expirationOf } from './expiry.ts';
@@ -148,7 +148,11 @@ export function resolvePolicy(
   const settings: EndpointSettings = { ...defined(organization), ...defined(endpoint) };
   const expiration = expirationLevels(endpoint, organization, read, problems);
   const excluded = endpoint.closingMessage === undefined && isExcluded(organization, channel.name);
-  const closing = closingRules({ ...settings, ...(excluded ? { closingMessage: false } : {}) }, expirationOf(expiration).ms, hooks);
+  const closing = closingRules(
+    { ...settings, ...(excluded ? { closingMessage: false } : {}) },
+    expirationOf(expiration).ms,
+    hooks,
+  );
   const commands = commandRules(settings.commands);
   problems.push(...closing.problems, ...commands.problems);
   return {

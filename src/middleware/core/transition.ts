@@ -1,4 +1,5 @@
 import { type Activity, type CommandName, isInput } from './activity.ts';
+import type { Closing } from './closing.ts';
 import { commandOf } from './commands.ts';
 import {
   type Address,
@@ -13,7 +14,6 @@ import {
   withoutAuth,
 } from './conversation.ts';
 import type { SessionEvent } from './effect.ts';
-import type { Closing } from './closing.ts';
 import { activityTime, deadlineOf, endOf, lateBy } from './expiry.ts';
 import type { Policy } from './policy.ts';
 import { hasSeen, withSeen } from './seen.ts';
@@ -21,7 +21,20 @@ import { type CloseReason, discarded, type SessionState, touched } from './sessi
 import { liveVariables } from './variables.ts';
 
 /** What can happen to a conversation. Everything a decision needs comes with it; the core reads no clock and makes no ids. */
-export type ConversationEvent = Arrived | Returned | Failed | Started | Touched | Ended | ClosingChanged | Extended | Cleared | WarnedOnce | Finalised | Delivered;
+export type ConversationEvent =
+  | Arrived
+  | Returned
+  | Failed
+  | Started
+  | Touched
+  | Ended
+  | ClosingChanged
+  | Extended
+  | Cleared
+  | WarnedOnce
+  | Finalised
+  | Delivered
+  | ContactChanged;
 
 /** An activity came in. */
 export interface Arrived {
@@ -113,6 +126,13 @@ export interface Finalised {
   readonly type: 'finalised';
 }
 
+/** The contact opted out, blocked the bot or left; or came back. */
+export interface ContactChanged {
+  readonly type: 'contact';
+  /** Why nothing reaches them; undefined: it does again. */
+  readonly unreachable: string | undefined;
+}
+
 /** Effects that have happened. */
 export interface Delivered {
   readonly type: 'delivered';
@@ -162,13 +182,20 @@ export function transition(before: ConversationRecord | null, event: Conversatio
     case 'closing':
       return pass(withSession(record, (session) => ({ ...session, closing: event.closing })));
     case 'extended':
-      return pass(withSession(record, ({ closing: _off, ...session }) => ({ ...session, extendedMs: (session.extendedMs ?? 0) + event.byMs })));
+      return pass(
+        withSession(record, ({ closing: _off, ...session }) => ({
+          ...session,
+          extendedMs: (session.extendedMs ?? 0) + event.byMs,
+        })),
+      );
     case 'cleared':
       return pass(cleared(record, event, policy, now));
     case 'warned':
       return pass(withSession(record, (session) => ({ ...session, warnedMs: event.beforeMs })));
     case 'finalised':
       return pass(finalised(record, policy, now));
+    case 'contact':
+      return pass(contactChanged(record, event, policy, now));
     case 'delivered':
       return pass({ record: delivered(record, event), events: [] });
   }
@@ -196,11 +223,7 @@ function arrived(record: ConversationRecord, event: Arrived, policy: Policy, now
     const events: SessionEvent[] = [{ type: 'duplicate', at: now, ...sessionId(record) }];
     return { record, events, verdict: { do: 'drop', quiet: false } };
   }
-  const marked = mark(
-    { ...record, ...contactOf(event), variables: liveVariables(record.variables, now) },
-    event,
-    policy,
-  );
+  const marked = mark({ ...record, ...contactOf(event), variables: liveVariables(record.variables, now) }, event, policy);
   if (post !== undefined && hasSeen(record.seen, post)) {
     if (command !== undefined) return { record: marked, events: [], verdict: { do: 'drop', quiet: true } };
     if (record.session !== undefined) return { record: marked, events: [], verdict: { do: 'run', counts: false, lateBy: 0 } };
@@ -231,7 +254,13 @@ function inSession(aged: Step, event: Arrived, policy: Policy, at: number, now: 
 
 /** Whether the session's time is over but an intent classifier may continue it: lazy sessions, for a while, never beyond the cap. */
 function mayContinue({ session }: ConversationRecord, policy: Policy, at: number): boolean {
-  if (session === undefined || session.closing !== undefined || !policy.hooks.classifyReturn || policy.closing.mode === 'proactive') return false;
+  if (
+    session === undefined ||
+    session.closing !== undefined ||
+    !policy.hooks.classifyReturn ||
+    policy.closing.mode === 'proactive'
+  )
+    return false;
   const end = endOf(session, policy);
   if (at < end.at || end.reason !== 'inactivity') return false;
   const { capMs } = policy.expiration;
@@ -270,11 +299,16 @@ function discard(aged: Step, command: Exclude<CommandName, 'refresh'>, policy: P
   const verdict: Verdict = { do: 'consume', command };
   if (session === undefined) return { record: aged.record, events, verdict };
   if (command === 'discard' && policy.discardEndsSession) {
-    const ended = close(aged.record, session, {
-      reason: 'user_command',
-      endedAt: Math.max(at, session.lastActivityAt),
-      closedAt: now,
-    }, policy);
+    const ended = close(
+      aged.record,
+      session,
+      {
+        reason: 'user_command',
+        endedAt: Math.max(at, session.lastActivityAt),
+        closedAt: now,
+      },
+      policy,
+    );
     return { record: ended.record, events: [...events, ...ended.events], verdict };
   }
   return { record: { ...aged.record, session: touched(discarded(session, command), at) }, events, verdict };
@@ -299,7 +333,12 @@ function started(record: ConversationRecord, event: Started, policy: Policy, now
   const aged = expire(record, policy, now, now);
   if (aged.record.session !== undefined) return pass(aged);
   const kept = event.address ? { ...aged.record, address: event.address } : aged.record;
-  const opened = open(kept, { ...event.fresh, at: now, developer: event.fresh.developer ?? isDeveloper(policy, event.user) }, now, 'bot');
+  const opened = open(
+    kept,
+    { ...event.fresh, at: now, developer: event.fresh.developer ?? isDeveloper(policy, event.user) },
+    now,
+    'bot',
+  );
   const told =
     event.reason === undefined ? opened.events : opened.events.map((one) => ({ ...one, reason: event.reason }) as SessionEvent);
   return pass({ record: opened.record, events: [...aged.events, ...told] });
@@ -316,6 +355,19 @@ function ended(record: ConversationRecord, reason: CloseReason, policy: Policy, 
   const aged = expire(record, policy, now, now);
   if (aged.record.session === undefined) return aged;
   return close(aged.record, aged.record.session, { reason, endedAt: now, closedAt: now }, policy);
+}
+
+/** Whoever leaves ends their session, without a message. */
+function contactChanged(record: ConversationRecord, { unreachable }: ContactChanged, policy: Policy, now: number): Step {
+  if (unreachable === undefined) {
+    const { unreachable: _again, ...rest } = record;
+    return { record: rest, events: [] };
+  }
+  const aged = expire({ ...record, unreachable }, policy, now, now);
+  if (aged.record.session === undefined) return aged;
+  const how = { reason: 'user_command', endedAt: now, closedAt: now } as const;
+  const ended = close(aged.record, aged.record.session, how, policy);
+  return { record: ended.record, events: [...aged.events, ...ended.events] };
 }
 
 function withSession(record: ConversationRecord, next: (session: SessionState) => SessionState): Step {
