@@ -18,7 +18,10 @@ export const start: StartSample = async ({ sessions, endpoint, identity, vendorU
   const auth = authentication(identity, vendorUrl);
   const adapter = new (simulatedAdapter(identity.token))(auth);
   const agent = new AgentApplication({ adapter });
-  adapter.use(azureSessions(sessions, { endpoint, appId: identity.extra['appId'], adapter, accounts: [identity.account] }));
+  // Microsoft's own hosts need not be named; this one is the simulator's.
+  const serviceHosts = [new URL(vendorUrl).hostname];
+  const appId = identity.extra['appId'];
+  adapter.use(azureSessions(sessions, { endpoint, appId, adapter, serviceHosts, accounts: [identity.account] }));
   agent.onActivity('message', async (context) => {
     const turn = sessions.turn(context);
     const said = turn && (await answer(turn, context.activity.text, sessions.clock));

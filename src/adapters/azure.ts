@@ -6,8 +6,18 @@ import type { Turn } from '../middleware/turn.ts';
 import { actOf, isProactive, meansOf } from './support/azure-act.ts';
 import { nesting, within } from './support/azure-hold.ts';
 import { channelIdOf, placeOf } from './support/azure-place.ts';
-import { type AzureHost, type AzureSender, emptySuccess, referenceOf, senderOf } from './support/azure-send.ts';
+import {
+  type AzureHost,
+  type AzureSender,
+  emptySuccess,
+  isSending,
+  referenceOf,
+  replyBy,
+  senderOf,
+} from './support/azure-send.ts';
 import { text, timeOf } from './support/azure-values.ts';
+
+export { type HostStorage, type SessionStorageOptions, sessionStorage } from './support/session-storage.ts';
 
 /** A Bot Framework activity, as botbuilder and the Agents SDK show it: the members we read. */
 export interface AzureActivity {
@@ -93,20 +103,23 @@ export const azure: Adapter<AzureActivity> = {
  * what it throws goes to `onTurnError` as ever. The request is answered after the turn, 15 seconds after it came at the latest:
  * a busy conversation is waited for almost as long, then the turn runs beside the other one (`turn.exclusive` is false).
  * A turn the bot begins itself (`continueConversationAsync`) gets the live session, or none.
+ * What is sent outside of turns is told to the conversation reference of the person's last activity; texts not to Facebook and WhatsApp
+ * when their 24 hours are over (`window`).
  * @throws AdjournError `ADJ_CONFIG_INVALID`
  */
 export function azureSessions<Data, Endpoint extends string>(
   sessions: Sessions<Data, Endpoint>,
-  { endpoint, clicks, appId, adapter, ...settings }: AzureOptions<Endpoint> = {},
+  { endpoint, clicks, appId, adapter, serviceHosts, ...settings }: AzureOptions<Endpoint> = {},
 ): AzureMiddleware {
   let latest = adapter;
   const nested = nesting();
   const chosen = new WeakMap<Activity, Endpoint | undefined>();
   const byActivity = typeof endpoint === 'function' ? (activity: Activity) => chosen.get(activity) : endpoint;
-  const send = senderOf(() => latest, appId);
+  const send = senderOf(() => latest, { appId, serviceHosts }, sessions.clock);
   const turns = attach(sessions, azure, { ...settings, endpoint: byActivity }, send);
   return {
     async onTurn(context, next) {
+      if (isSending()) return next();
       latest = adapter ?? (context.adapter as AzureHost);
       const host = context.activity;
       const arrivedAt = sessions.clock.now();
@@ -115,7 +128,7 @@ export function azureSessions<Data, Endpoint extends string>(
         const chosenEndpoint = endpoint({ ...host, channelId: channelIdOf(host) });
         for (const activity of activities) chosen.set(activity, chosenEndpoint);
       }
-      const to = referenceOf(host);
+      const to = { ...referenceOf(host), writtenAt: arrivedAt };
       let revoked = false;
       let taken: Turn | undefined;
       const succeed = async () => {
@@ -127,7 +140,7 @@ export function azureSessions<Data, Endpoint extends string>(
         host: context,
         to,
         reply: (message) =>
-          revoked ? send({ channel, endpoint: channel, to }, message) : context.sendActivity(message as string | object),
+          revoked ? replyBy(send, { channel, endpoint: channel, to }, message) : context.sendActivity(message as string | object),
         run: (turn) => {
           taken = turn;
           return nested.during(turn, next);
@@ -171,10 +184,47 @@ export interface AzureOptions<Endpoint extends string = string> extends Omit<Ada
    * @default ['adaptiveCard/action']
    */
   readonly clicks?: readonly string[] | undefined;
-  /** The bot's app id, for replies in `sessions.run`. @default none, as for a bot without authentication */
+  /** The bot's app id, for what is sent outside of turns. @default none, as for a bot without authentication */
   readonly appId?: string | undefined;
-  /** Sends replies in `sessions.run`. @default the adapter of the latest turn */
+  /**
+   * Sends outside of turns: closing messages, warnings, replies in `sessions.run`.
+   * @default the adapter of the latest turn, so that nothing can be sent before the first one
+   */
   readonly adapter?: AzureHost | undefined;
+  /**
+   * Hosts beside Microsoft's that a service URL may name for what is sent outside of turns, with their subdomains: a relay of one's own,
+   * `127.0.0.1` for a simulator. A message to any other is refused (`service_url`), since the bot's token goes along. In a turn the SDK
+   * itself has checked whom it answers.
+   * @default [], Microsoft's alone: botframework.com and its like for governments, smba.trafficmanager.net, teams.microsoft.com and .us
+   */
+  readonly serviceHosts?: readonly string[] | undefined;
+}
+
+/**
+ * Sends closing messages and the like from a process that gets no requests: it only runs the worker.
+ *
+ * ```ts
+ * azureSender(sessions, { adapter: new CloudAdapter(authentication), appId });
+ * ```
+ * @throws AdjournError `ADJ_CONFIG_INVALID`, `ADJ_NO_ENDPOINT`
+ */
+export function azureSender<Data, Endpoint extends string>(
+  sessions: Sessions<Data, Endpoint>,
+  { adapter, appId, serviceHosts, ...settings }: AzureSenderOptions<Endpoint>,
+): void {
+  attach(
+    sessions,
+    azure,
+    settings,
+    senderOf(() => adapter, { appId, serviceHosts }, sessions.clock),
+  );
+}
+
+/** What `azureSender` takes. */
+export interface AzureSenderOptions<Endpoint extends string = string>
+  extends AdapterOptions<Endpoint>,
+    Pick<AzureOptions<Endpoint>, 'appId' | 'serviceHosts'> {
+  readonly adapter: AzureHost;
 }
 
 const channel = 'azure';

@@ -79,7 +79,7 @@ export function slackSessions<Data, Endpoint extends string>(
     sessions,
     slack,
     options,
-    senderOf(() => latest, options),
+    senderOf(() => latest, options, sessions.clock),
   );
   return async (request) => {
     const { context, client, next } = request;
@@ -115,7 +115,8 @@ export function slackSessions<Data, Endpoint extends string>(
 /** Which endpoint `slackSessions` serves, and how it sends outside of requests. */
 export interface SlackOptions<Endpoint extends string = string> extends AdapterOptions<Endpoint> {
   /**
-   * Sends what belongs to no request, such as replies in `sessions.run`: `app.client` where the app has one token.
+   * Sends what belongs to no request, such as closing messages: `app.client` where the app has one token. Of its settings
+   * `retryConfig` and `rejectRateLimitedCalls` do not count there: what fails is told at once and never posted twice.
    * @default with `authorize`, the client of the latest request
    */
   readonly client?: SlackClient | undefined;
@@ -123,6 +124,23 @@ export interface SlackOptions<Endpoint extends string = string> extends AdapterO
   readonly authorize?: SlackInstallations['authorize'] | undefined;
   /** Set where Bolt's `App` has it: events are then acknowledged after the turn, so they do not wait for a minute. @default false */
   readonly processBeforeResponse?: boolean | undefined;
+}
+
+/**
+ * Sends closing messages and the like from a process that gets no requests: it only runs the worker. Where the app is installed
+ * in several workspaces, `client` is a `WebClient` without a token, and `authorize` finds theirs.
+ * @throws AdjournError `ADJ_CONFIG_INVALID`
+ */
+export function slackSender<Data, Endpoint extends string>(
+  sessions: Sessions<Data, Endpoint>,
+  options: SlackOptions<Endpoint> & { readonly client: SlackClient },
+): void {
+  attach(
+    sessions,
+    slack,
+    options,
+    senderOf(() => undefined, options, sessions.clock),
+  );
 }
 
 /** How long an event that is acknowledged already waits for a busy conversation. */

@@ -67,6 +67,13 @@ export interface Delivery {
   readonly reply: Reply;
   /** Runs the bot's logic; the turn ends when its promise settles and everything given to `turn.waitUntil` has. */
   readonly run: (turn: Turn) => Promise<unknown>;
+  /**
+   * For `inbox: 'durable'`: what to keep until the turn is saved, as JSON; `Channel.replays` makes the delivery of it again.
+   * Absent where the host answers its webhook itself.
+   */
+  readonly keep?: unknown;
+  /** The message is saved: it may be acknowledged now, whatever becomes of its turn. */
+  readonly accepted?: (() => void) | undefined;
   /** Runs the bot's logic where there is no session to give: a receipt, an unknown shape, an endpoint that is not ours. */
   readonly pass: () => Promise<unknown>;
   /**
@@ -111,6 +118,8 @@ export interface Channel {
    * Activities that have no session come as groups of their own.
    */
   group<Item extends { readonly activity: Activity }>(items: readonly Item[]): Item[][];
+  /** For `inbox: 'durable'`: how messages that a crash left behind are delivered again. */
+  replays(replay: Replay): void;
   /** Waits on session time; for the vendor's acknowledgement budget. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Tells of a failure that has no host to go to. */
@@ -129,6 +138,9 @@ export interface SendContext {
   /** The close it announces, to travel with the message where the vendor has a place for it. */
   readonly closeId?: string | undefined;
 }
+
+/** Makes a delivery again of what `Delivery.keep` held. */
+export type Replay = (kept: unknown) => Delivery;
 
 /**
  * What is known after a send.

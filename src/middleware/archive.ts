@@ -12,7 +12,7 @@ export interface ClosedSession extends Omit<Closed, 'type' | 'at'> {
 /** Where closed sessions go. Delivered by outbox: `put` may come twice for the same session, and must keep one. */
 export interface Archive {
   put(closed: ClosedSession): Promise<void>;
-  /** A later report on the closing message (a delivery status). Unknown sessions are ignored. */
+  /** A later report on the closing message (a delivery status); it may come before the session does. */
   amend(session: string, message: Closed['message']): Promise<void>;
   /** The closed sessions of a conversation, newest first. */
   list(query: {
@@ -25,13 +25,17 @@ export interface Archive {
 /** Closed sessions in this process's memory, for tests and small bots. */
 export function memoryArchive(): Archive {
   const sessions = new Map<string, ClosedSession>();
+  const early = new Map<string, Closed['message']>();
   return {
     async put(closed) {
-      if (!sessions.has(closed.session)) sessions.set(closed.session, structuredClone(closed));
+      if (sessions.has(closed.session)) return;
+      sessions.set(closed.session, { ...structuredClone(closed), message: early.get(closed.session) ?? closed.message });
+      early.delete(closed.session);
     },
     async amend(session, message) {
       const closed = sessions.get(session);
       if (closed) sessions.set(session, { ...closed, message });
+      else early.set(session, message);
     },
     async list({ key, limit = 100, before = Number.POSITIVE_INFINITY }) {
       const found = [...sessions.values()].filter((one) => one.key === key && one.closedAt < before);

@@ -32,7 +32,8 @@ export function attach<Request, Data, Endpoint extends string>(
   const engine = engineOf(sessions);
   const { name, capabilities } = adapter;
   const route = engine.settings.mount(adapter, options);
-  if (send) engine.senders.set(senderKey(name, typeof options.endpoint === 'function' ? undefined : options.endpoint), send);
+  const served = senderKey(name, typeof options.endpoint === 'function' ? undefined : options.endpoint);
+  if (send) engine.senders.set(served, send);
 
   engine.mounted();
 
@@ -58,8 +59,11 @@ export function attach<Request, Data, Endpoint extends string>(
       if (key === undefined) return;
       if (about.means === 'renamed') await engine.rename(job);
       if (about.means === 'unreachable' || about.means === 'reachable') {
-        const unreachable = about.means === 'unreachable' ? about.type : undefined;
-        await engine.change(job, (record) => transition(record, { type: 'contact', unreachable }, policy, engine.clock.now()));
+        const why = about.report?.message.replace('failed:', '') ?? about.type;
+        const unreachable = about.means === 'unreachable' ? why : undefined;
+        await engine.change(job, (record) =>
+          transition(record, { type: 'contact', unreachable, at: about.at }, policy, engine.clock.now()),
+        );
       }
     } catch (error) {
       engine.report(error, { channel: name, endpoint, key, user: about.user });
@@ -128,6 +132,7 @@ export function attach<Request, Data, Endpoint extends string>(
       }
       return [...groups.values()];
     },
+    replays: (replay) => void engine.replays.set(served, replay),
     sleep: (ms, signal) => engine.clock.sleep(ms, signal),
     report: (error, activity) =>
       engine.report(error, {

@@ -26,7 +26,8 @@ export async function classifyReturn(shell: Shell, job: Job, record: Conversatio
   const answer = { kind: 'new' as ReturnKind };
   const { returned, running } = startTurn(
     parts,
-    closedDraft(job, record, shell),
+    // A copy: what the classifier's turn leaves is frozen, and the session may go on.
+    closedDraft(job, structuredClone(record), shell),
     (_running, work) => work(),
     async (turn) => {
       answer.kind = await limited(shell.clock, 'classifyReturn', classifyLimitMs, () => classify(turn as never));

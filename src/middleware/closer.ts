@@ -21,13 +21,13 @@ const mostAttempts = 3;
 /**
  * Closes a session proactively, step by step under the lease: hook, closing message, script, clear. Every step is saved before the next
  * one begins, and the message is claimed before it is sent, so that whoever takes over after a crash repeats nothing that cannot be repeated.
- * @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`: the close goes on later
+ * @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`: the close goes on later; the lease is the caller's to release
  */
 export async function closeProactively(shell: Shell, job: Job, held: Held, closing: Closing): Promise<void> {
   let record = held.record as ConversationRecord;
-  let messageId: string | undefined;
   let lost: Error | undefined;
   const { clock, book } = shell;
+  const { idempotentSend } = job.policy.channel;
   const set = (changed: Partial<Closing>) => {
     closing = { ...closing, ...changed };
     record = transition(record, { type: 'closing', closing }, job.policy, clock.now()).record;
@@ -50,14 +50,15 @@ export async function closeProactively(shell: Shell, job: Job, held: Held, closi
           return;
         }
         set({ hook: answer.state });
+        if (nextStep(closing) !== 'clear') await persist();
       } else if (step === 'script') {
         const answer = await runScript(shell, job, record, closing);
         record = answer.record;
         set({ script: answer.state });
       } else {
-        const text = await closingText(shell, job, record);
+        const { text, instead } = await closingText(shell, job, record);
         if (text === undefined) {
-          set({ message: 'skipped:no_text' });
+          set({ message: instead });
           continue;
         }
         set({ message: 'claimed' });
@@ -69,19 +70,21 @@ export async function closeProactively(shell: Shell, job: Job, held: Held, closi
           closeId: id,
         });
         const attempts = (closing.attempts ?? 0) + 1;
-        if (outcome.outcome === 'retry' && attempts < mostAttempts) {
-          set({ message: 'due', attempts });
-          await book.commit(job, held.lease, record, clock.now() + (outcome.afterMs ?? crashNetMs));
+        const again = outcome.outcome === 'unknown' ? idempotentSend : outcome.outcome === 'retry';
+        if (again && attempts < mostAttempts) {
+          const retryAt = clock.now() + ((outcome.outcome === 'retry' ? outcome.afterMs : undefined) ?? crashNetMs);
+          // What may have left stays claimed: only its key makes it safe to send again.
+          set({ message: outcome.outcome === 'retry' ? 'due' : 'claimed', attempts, retryAt });
+          await book.commit(job, held.lease, record);
           return;
         }
-        if (outcome.outcome === 'sent') messageId = outcome.id;
-        if (outcome.outcome === 'refused' && outcome.unreachable) record = { ...record, unreachable: outcome.reason };
-        set({ message: resultOf(outcome) });
+        record = afterSend(record, outcome);
+        set({ message: resultOf(outcome), ...(outcome.outcome === 'sent' && { messageId: outcome.id }) });
         if (closing.script === 'due') await persist();
       }
     }
     const decidedAt = realNow();
-    const next = transition(record, { type: 'cleared', messageId }, job.policy, clock.now());
+    const next = transition(record, { type: 'cleared' }, job.policy, clock.now());
     await shell.save(job, held, next.record, [[next.events, decidedAt]]);
   } finally {
     stop();
@@ -102,23 +105,34 @@ export function messageKey(name: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
+/** What a send tells of the contact; and a text that left, or may have, is counted, so that variants rotate. */
+export function afterSend(record: ConversationRecord, outcome: SendOutcome): ConversationRecord {
+  if (outcome.outcome === 'sent' || outcome.outcome === 'unknown') return { ...record, said: (record.said ?? 0) + 1 };
+  return outcome.outcome === 'refused' && outcome.unreachable ? { ...record, unreachable: outcome.reason } : record;
+}
+
 export function resultOf(outcome: SendOutcome): MessageResult {
   if (outcome.outcome === 'sent' || outcome.outcome === 'unknown') return outcome.outcome;
   return `failed:${outcome.reason}`;
 }
 
-async function closingText(shell: Shell, job: Job, record: ConversationRecord): Promise<string | undefined> {
-  const { message } = job.policy.closing;
-  if (message === undefined) return undefined;
-  if (message !== 'function') return pickText(message, record.locale, record.said ?? 0);
+/** The text, or what the close record says where there is none. */
+async function closingText(
+  shell: Shell,
+  job: Job,
+  record: ConversationRecord,
+): Promise<{ readonly text?: string | undefined; readonly instead: MessageResult }> {
+  const { message = {} } = job.policy.closing;
+  const instead = 'skipped:no_text';
+  if (message !== 'function') return { text: pickText(message, record.locale, record.said ?? 0), instead };
   const compose = shell.settings.functions(job.channel, job.endpoint).closingMessage;
-  if (compose === undefined) return undefined;
   try {
     const session = sessionView<never>(closedDraft(job, record, shell), shell.vault);
-    return await limited(shell.clock, 'closingMessage', hookLimitMs, () => compose(session));
+    const text = await limited(shell.clock, 'closingMessage', hookLimitMs, () => compose?.(session));
+    return { text: text?.trim() ? text : undefined, instead };
   } catch (error) {
     shell.report(error, whereOf(job));
-    return undefined;
+    return { instead: 'failed:function' };
   }
 }
 

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Clock } from './clock.ts';
+import { type Clock, calledOff } from './clock.ts';
 import type { Activity } from './core/activity.ts';
 import type { ConversationRecord } from './core/conversation.ts';
 import { AdjournError } from './errors.ts';
@@ -84,7 +84,7 @@ export function conductor(clock: Clock, hosts: Hosts, vault: Vault, report: (err
       );
       const done = new AbortController();
       const end = async (failed: boolean) => {
-        done.abort();
+        done.abort(calledOff);
         return task.settle(one, failed);
       };
       const late = timeout(job, one, done.signal);

@@ -9,12 +9,14 @@ import { expire, type Transition } from './core/transition.ts';
 import { degraded } from './degraded.ts';
 import { isAdjournError } from './errors.ts';
 import { answerOnly, exclusive, untouched } from './exclusive.ts';
+import { leftBehind, receive } from './inbox.ts';
 import type { Intake } from './intake.ts';
 import { idsOf, type Job } from './job.ts';
+import type { Slot } from './mailbox.ts';
 import type { Held } from './records.ts';
 import type { Running } from './running.ts';
 import { shared } from './shared.ts';
-import { createShell, enter, type Shell, type ShellParts } from './shell.ts';
+import { createShell, enter, type Shell, type ShellParts, whereOf } from './shell.ts';
 import type { Turn } from './turn.ts';
 
 /** Runs turns. The only place that knows the order of waiting, deciding, running and saving. */
@@ -25,6 +27,8 @@ export interface Engine extends Shell {
   take(job: Job): Promise<Outcome>;
   /** Runs `work` in the live session without an activity. @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE` */
   visit<T>(job: Job, work: (turn: Turn) => Promise<T>): Promise<T>;
+  /** Runs what was acknowledged and left behind by a process that died. */
+  replay(job: Job): Promise<void>;
   /** A person has another name now: their record moves to the key that goes with it, with its session. */
   rename(job: Job): Promise<void>;
   /** A vendor's later word on a closing message lands on the close's archive entry. */
@@ -57,6 +61,33 @@ export function createEngine(parts: ShellParts): Engine {
     return shell.decide(job, held.record, { returns: await classifyReturn(shell, job, taken.record) });
   };
 
+  /** Decides and runs one job under the lease it holds. */
+  const perform = async (job: Job, held: Held): Promise<Outcome> => {
+    if (isProactive(job)) {
+      const conducted = await proactive(job, held);
+      return conducted ? { verdict: 'run', saved: conducted.saved } : { verdict: 'pass', saved: Promise.resolve(true) };
+    }
+    const first = await decided(job, held);
+    if (first.deliver.length === 0) return answerOnly(shell, job, held, first);
+    const kept = await receive(shell, job, held);
+    const taken = kept.held === held ? first : await decided(kept.job, kept.held);
+    const { saved } = await exclusive(shell, kept.job, kept.held, taken, job.delivery.run);
+    return { verdict: 'run', saved };
+  };
+
+  /** First come first served, even beyond a death: what was acknowledged before and left behind runs before this job. */
+  const catchUp = async (job: Job, held: Held, slot: Slot): Promise<Held | undefined> => {
+    for (let left = leftBehind(shell, job, held); left !== undefined; left = leftBehind(shell, job, held)) {
+      await perform(left, held)
+        .then(({ saved }) => saved)
+        .catch((error) => shell.report(error, whereOf(job)));
+      const again = await book.begin(job, slot);
+      if (again === undefined) return undefined;
+      held = again;
+    }
+    return held;
+  };
+
   const take = async (job: Job): Promise<Outcome> => {
     const slot = enter(boxes, job, idsOf(job));
     let held: Held | undefined;
@@ -78,21 +109,15 @@ export function createEngine(parts: ShellParts): Engine {
     }
     try {
       held = await adopt(shell, job, held);
-      let conducted: Conducted<unknown> | undefined;
-      if (isProactive(job)) {
-        conducted = await proactive(job, held);
-        if (conducted === undefined) {
-          slot.leave();
-          await job.delivery.pass();
-          return { verdict: 'pass', saved: Promise.resolve(true) };
-        }
-      } else {
-        const taken = await decided(job, held);
-        if (taken.deliver.length === 0) return await answerOnly(shell, job, held, taken).finally(slot.leave);
-        conducted = await exclusive(shell, job, held, taken, job.delivery.run);
+      held = await catchUp(job, held, slot);
+      if (held === undefined) return shared(shell, job, slot, await book.peek(job));
+      const outcome = await perform(job, held);
+      if (outcome.verdict === 'pass') {
+        slot.leave();
+        await job.delivery.pass();
       }
       // The place is kept until the turn is saved, which may be later than its handler returns.
-      return { verdict: 'run', saved: conducted.saved.finally(slot.leave) };
+      return { ...outcome, saved: outcome.saved.finally(slot.leave) };
     } catch (error) {
       slot.leave();
       throw error;
@@ -115,6 +140,16 @@ export function createEngine(parts: ShellParts): Engine {
         await saved;
         return value;
       }),
+    async replay(job: Job) {
+      const slot = enter(boxes, job, []);
+      try {
+        const held = await book.begin(job, slot);
+        const left = held && (await catchUp(job, held, slot));
+        if (left) await book.commit(job, left.lease, left.record);
+      } finally {
+        slot.leave();
+      }
+    },
     rename: (job: Job) =>
       shell.underLease(job, async (held) => {
         const { lease } = await adopt(shell, job, held);

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import { type Clock, calledOff } from './clock.ts';
 import type { Carried } from './core/conversation.ts';
 import type { Duration } from './core/duration.ts';
 import type { EndpointSettings, OrganizationSettings } from './core/policy.ts';
@@ -83,6 +83,6 @@ export async function limited<T>(clock: Clock, name: string, limitMs: number, ho
   try {
     return await Promise.race([(async () => hook())(), over]);
   } finally {
-    done.abort();
+    done.abort(calledOff);
   }
 }

@@ -11,6 +11,8 @@ export interface Job extends Place {
   readonly about: Activity;
   readonly items: readonly Item[];
   readonly address: Address;
+  /** Its name in the record's inbox, where it was saved before it was acknowledged. */
+  readonly receivedAs?: string | undefined;
 }
 
 export interface Place {

@@ -1,7 +1,7 @@
 import { partsOf } from './core/activity.ts';
 import type { ConversationRecord } from './core/conversation.ts';
 import { wakeAt } from './core/due.ts';
-import { endOf } from './core/expiry.ts';
+import { endOf, isExpired } from './core/expiry.ts';
 import type { Policy } from './core/policy.ts';
 import { isAdjournError } from './errors.ts';
 import { jobOutside } from './outside.ts';
@@ -23,7 +23,13 @@ export interface Survey {
 const graceMs = 60_000;
 
 /** Compares policies before and after over everything stored, a page at a time. */
-export async function survey(store: Store, before: Policies, after: Policies, now: number): Promise<Survey> {
+export async function survey(
+  store: Store,
+  before: Policies,
+  after: Policies,
+  concerns: (endpoint: string) => boolean,
+  now: number,
+): Promise<Survey> {
   const keys: string[] = [];
   let sessions = 0;
   let closing = 0;
@@ -34,7 +40,7 @@ export async function survey(store: Store, before: Policies, after: Policies, no
       if (session === undefined) continue;
       const { channel, endpoint } = partsOf(key);
       const [old, next] = [before(channel, endpoint), after(channel, endpoint)];
-      sessions += 1;
+      if (concerns(endpoint) && !isExpired(session, old, now)) sessions += 1;
       if (endOf(session, old).at > now + graceMs && endOf(session, next).at <= now + graceMs) closing += 1;
       const stored = record as unknown as ConversationRecord;
       if (wakeAt(stored, old, now) !== wakeAt(stored, next, now)) keys.push(key);

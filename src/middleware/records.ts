@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import { type Clock, calledOff } from './clock.ts';
 import { type ConversationRecord, isEmpty, recordVersion } from './core/conversation.ts';
 import { wakeAt } from './core/due.ts';
 import { AdjournError, isAdjournError } from './errors.ts';
@@ -26,8 +26,8 @@ export interface Records {
   peek(job: Job): Promise<ConversationRecord | null>;
   /** Saves and keeps the lease. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE` */
   save(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
-  /** Saves and releases. @param wake when to look again, epoch ms; by default as the record says. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`; the lease is given up in any case. */
-  commit(job: Job, lease: Lease, record: ConversationRecord | null, wake?: number): Promise<void>;
+  /** Saves and releases. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`; the lease is given up in any case. */
+  commit(job: Job, lease: Lease, record: ConversationRecord | null): Promise<void>;
   /** Gives the lease up; if that fails too, it lapses by itself. */
   release(lease: Lease): Promise<void>;
 }
@@ -39,14 +39,18 @@ export function records(store: Store, clock: Clock, leaseMs: number, woken: (at:
     async begin(job, slot, waitMs = job.waitMs) {
       const settled = new AbortController();
       const late = new AbortController();
-      const patience = clock.sleep(waitMs, settled.signal).then(() => {
-        if (!settled.signal.aborted) late.abort();
-      });
+      // Who waits for nobody needs no patience; the store still takes the time it takes.
+      const patience =
+        waitMs > 0
+          ? clock.sleep(waitMs, settled.signal).then(() => {
+              if (!settled.signal.aborted) late.abort(calledOff);
+            })
+          : undefined;
       try {
         if (slot.ready !== undefined) {
           probe('waiting', job);
           await Promise.race([slot.ready, patience]);
-          if (late.signal.aborted) return undefined;
+          if (late.signal.aborted || patience === undefined) return undefined;
         }
         const beginning = store.begin(job.key, { now: clock.now(), leaseMs, waitMs, signal: late.signal });
         const begun = (await Promise.race([beginning, someTicks()])) ?? (await waited(job, beginning));
@@ -55,7 +59,7 @@ export function records(store: Store, clock: Clock, leaseMs: number, woken: (at:
         if (isAdjournError(error, 'LEASE_TIMEOUT')) return undefined;
         throw error;
       } finally {
-        settled.abort();
+        settled.abort(calledOff);
         probe('running', job);
       }
     },
@@ -66,10 +70,10 @@ export function records(store: Store, clock: Clock, leaseMs: number, woken: (at:
     async save(job, lease, record) {
       await store.save(lease, record as unknown as StoredRecord, wakeAt(record, job.policy, clock.now()));
     },
-    async commit(job, lease, record, wake) {
+    async commit(job, lease, record) {
       try {
         if (record === null || isEmpty(record)) return await store.commit(lease, null, null);
-        const at = wake ?? wakeAt(record, job.policy, clock.now());
+        const at = wakeAt(record, job.policy, clock.now());
         await store.commit(lease, record as unknown as StoredRecord, at);
         if (at !== null) woken(at);
       } catch (error) {

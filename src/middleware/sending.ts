@@ -1,4 +1,5 @@
 import type { SendOutcome } from './adapter.ts';
+import { calledOff } from './clock.ts';
 import type { Address } from './core/conversation.ts';
 import type { Shell, Where } from './shell.ts';
 
@@ -27,7 +28,7 @@ export async function sendTo(shell: Shell, where: Where, address: Address | unde
     shell.report(error, where);
     return { outcome: 'unknown', reason: 'error' };
   } finally {
-    done.abort();
+    done.abort(calledOff);
   }
 }
 

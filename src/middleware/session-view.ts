@@ -9,7 +9,7 @@ import { AdjournError } from './errors.ts';
 import type { Job } from './job.ts';
 import { readonlyView } from './readonly.ts';
 import type { Dialog, Session, SessionAuth, SessionTags, SessionVariables } from './turn.ts';
-import type { Vault } from './vault.ts';
+import { sealingContext, type Vault } from './vault.ts';
 
 /** The record a turn works on, and whether it may still be changed. */
 export interface Draft {
@@ -125,6 +125,9 @@ function dialogView(draft: Draft): Dialog {
     get current() {
       return shown(draft, live(draft).dialog.at(-1));
     },
+    get discards() {
+      return live(draft).discards ?? 0;
+    },
     push: (id, state) => replace((stack) => [...stack, state === undefined ? { id } : { id, state }]),
     set: (state) => replace((stack) => stack.map((frame, depth) => (depth === stack.length - 1 ? { ...frame, state } : frame))),
     pop() {
@@ -175,11 +178,14 @@ function authView(draft: Draft, vault: Vault): SessionAuth {
   return {
     set: (profile, tokens) =>
       replace(
-        Object.fromEntries([...Object.entries(draft.record.auth), [profile, vault.seal(tokens, `${draft.key} ${profile}`)]]),
+        Object.fromEntries([
+          ...Object.entries(draft.record.auth),
+          [profile, vault.seal(tokens, sealingContext(draft.key, profile))],
+        ]),
       ),
     get: (profile) =>
       Object.hasOwn(draft.record.auth, profile)
-        ? shown(draft, vault.open(draft.record.auth[profile], `${draft.key} ${profile}`))
+        ? shown(draft, vault.open(draft.record.auth[profile], sealingContext(draft.key, profile)))
         : undefined,
     profiles: () => Object.keys(draft.record.auth),
     clearAuthProfile(profile) {

@@ -1,4 +1,3 @@
-import type { Send } from './adapter.ts';
 import type { Archive } from './archive.ts';
 import { engineKey } from './attach.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -144,10 +143,11 @@ export function sessionsOver<Data, Endpoint extends string>(
     settings: settings(
       (options.endpoints ?? {}) as Record<string, EndpointOptions<never>>,
       organization as OrganizationOptions<never>,
-      (line) => logger.info(line),
+      logger,
     ),
     emitter: emitter(() => logger.error('adjourn: a listener threw')),
-    senders: new Map<string, Send>(),
+    senders: new Map(),
+    replays: new Map(),
     archive: options.archive,
     vault: vault(options.encryptionKeys),
     warn: (line) => logger.warn(line),
@@ -194,7 +194,8 @@ export function sessionsOver<Data, Endpoint extends string>(
     async configure(change, { apply = 'live', dryRun = false } = {}) {
       const now = clock.now();
       const before = (channel: string, endpoint: string) => engine.settings.policy(channel, endpoint);
-      const report = await survey(store, before, engine.settings.preview(change, now, apply), now);
+      const concerns = (endpoint: string) => change.organization !== undefined || Object.hasOwn(change.endpoints ?? {}, endpoint);
+      const report = await survey(store, before, engine.settings.preview(change, now, apply), concerns, now);
       if (!dryRun) {
         engine.settings.configure(change, now, apply);
         await rearm(engine, report.keys);

@@ -1,6 +1,7 @@
 import type { AdapterOptions, Capabilities } from './adapter.ts';
 import type { Activity } from './core/activity.ts';
 import { fold, wordsOf } from './core/commands.ts';
+import { odditiesOf } from './core/due.ts';
 import { describeExpiration } from './core/expiry.ts';
 import {
   type ChannelFacts,
@@ -60,6 +61,7 @@ const settingNames = [
   'onError',
   'onStoreError',
   'turnTimeout',
+  'inbox',
   'developer',
   'closing',
   'closingMessage',
@@ -91,11 +93,14 @@ interface State {
   readonly change?: { readonly at: number; readonly apply: 'live' | 'nextSession'; readonly before: State } | undefined;
 }
 
-/** @param log one line per endpoint at its mount: the words taken and the effective expiration with its source. */
+/**
+ * @param log one line per endpoint at its mount: the words taken and the effective expiration with its source; and a warning of each
+ * setting that works but is odd.
+ */
 export function settings(
   endpoints: Readonly<Record<string, Options>>,
   organization: CommonOptions,
-  log: (line: string) => void,
+  log: { info(line: string): void; warn(line: string): void },
 ): Settings {
   const channels = new Map<string, ChannelTraits>();
   const inline = new Map<string, EndpointSettings>();
@@ -108,7 +113,8 @@ export function settings(
     {};
   const functionsOf = (from: State, channel: string, endpoint: string): EndpointFunctions => {
     const own = optionsOf(from, channel, endpoint);
-    return { ...pickFunctions(from.organization), ...pickFunctions(own) };
+    const common = Object.entries(pickFunctions(from.organization));
+    return { ...Object.fromEntries(common.filter(([name]) => !isSet(own, name))), ...pickFunctions(own) };
   };
   const resolve = (from: State, channel: string, endpoint: string): Policy => {
     const traits = channels.get(channel);
@@ -122,14 +128,18 @@ export function settings(
         closingMessage: functions.closingMessage !== undefined,
         carryOver: functions.carryOver !== undefined,
       },
+      composedBy:
+        functions.closingMessage && (isSet(optionsOf(from, channel, endpoint), 'closingMessage') ? 'endpoint' : 'organization'),
     });
     const [problem] = problems;
     if (problem)
       throw new AdjournError('ADJ_CONFIG_INVALID', problem.message, { where: `endpoint ${endpoint}, ${problem.setting}` });
     refuseReserved(policy, endpoint, traits);
     if (from.change === undefined) return policy;
-    const { at, apply, before } = from.change;
-    return { ...policy, change: { at, apply, before: resolve({ ...before, change: undefined }, channel, endpoint).expiration } };
+    const { at, apply } = from.change;
+    const { expiration: before, change: earlier } = resolve(from.change.before, channel, endpoint);
+    if (JSON.stringify(before) === JSON.stringify(policy.expiration)) return { ...policy, change: earlier };
+    return { ...policy, change: { at, apply, before, earlier } };
   };
   const policy = (channel: string, endpoint: string): Policy => {
     const key = `${channel}/${endpoint}`;
@@ -137,6 +147,9 @@ export function settings(
     if (known) return known;
     const made = resolve(state, channel, endpoint);
     policies.set(key, made);
+    if (channels.has(channel)) {
+      for (const oddity of odditiesOf(made)) log.warn(`adjourn: ${channel} endpoint ${endpoint}: ${oddity}`);
+    }
     return made;
   };
   const changed = (change: SettingsChange, at: number, apply: 'live' | 'nextSession'): State => {
@@ -175,10 +188,8 @@ export function settings(
         policies.delete(`${channel.name}/${endpoint}`);
         const effective = policy(channel.name, endpoint);
         const words = wordsOf(effective.commands).map((word) => `"${word}"`);
-        log(
-          `adjourn: ${channel.name} endpoint ${endpoint}: expires after ${describeExpiration(effective.expiration)}; ` +
-            `commands: ${words.join(', ') || 'none'}`,
-        );
+        const place = `adjourn: ${channel.name} endpoint ${endpoint}:`;
+        log.info(`${place} expires after ${describeExpiration(effective.expiration)}; commands: ${words.join(', ') || 'none'}`);
       } else if (own !== undefined) {
         throw new AdjournError('ADJ_CONFIG_INVALID', 'Inline settings need an endpoint with a fixed name.', {
           where: `channel ${channel.name}`,
@@ -199,6 +210,11 @@ export function settings(
       policies.clear();
     },
   };
+}
+
+/** Whether an option has a value, be it a function or plain. */
+function isSet(options: object, name: string): boolean {
+  return Object.entries(options).some(([one, value]) => one === name && value !== undefined);
 }
 
 function mountedEndpoints(policies: ReadonlyMap<string, Policy>): string[] {

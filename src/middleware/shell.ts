@@ -1,9 +1,9 @@
-import type { Send } from './adapter.ts';
+import type { Replay, Send } from './adapter.ts';
 import type { Archive } from './archive.ts';
 import type { Clock } from './clock.ts';
 import { type Conductor, conductor } from './conduct.ts';
 import { acknowledgementOf, commandOf } from './core/commands.ts';
-import type { ConversationRecord } from './core/conversation.ts';
+import { type ConversationRecord, withoutReceived } from './core/conversation.ts';
 import type { SessionEvent } from './core/effect.ts';
 import type { Policy } from './core/policy.ts';
 import type { Emitter } from './emitter.ts';
@@ -14,7 +14,7 @@ import { type Hosts, hostRegistry } from './hosts.ts';
 import { freshSession, type Intake, intake } from './intake.ts';
 import type { Job } from './job.ts';
 import { type Mailbox, mailbox, type Slot } from './mailbox.ts';
-import { deliverOutbox } from './outbox.ts';
+import { deliverOutbox, type InHand, nothingInHand } from './outbox.ts';
 import { probe } from './probe.ts';
 import { type Held, type Records, records } from './records.ts';
 import type { Settings } from './settings.ts';
@@ -31,6 +31,8 @@ export interface ShellParts {
   readonly emitter: Emitter;
   /** Send outside any request, by channel and endpoint. */
   readonly senders: Map<string, Send>;
+  /** Deliver a kept message again, by channel and endpoint. */
+  readonly replays: Map<string, Replay>;
   readonly archive: Archive | undefined;
   readonly vault: Vault;
   readonly warn: (line: string) => void;
@@ -48,6 +50,7 @@ export interface Shell extends ShellParts {
   woken: (at: number) => void;
   /** Work that goes on after its turn; `sessions.close()` waits for it. */
   readonly background: Set<Promise<unknown>>;
+  readonly inHand: InHand;
   /** Runs the core over a job's activities. */
   decide(job: Job, record: ConversationRecord | null, how?: { readonly policy?: Policy; readonly returns?: ReturnKind }): Intake;
   /** Waits for a conversation's lease, follows its signpost, and works under it. @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE` */
@@ -90,6 +93,7 @@ export function createShell(parts: ShellParts): Shell {
     mounted: () => {},
     woken: () => {},
     background: new Set(),
+    inHand: nothingInHand(),
     async underLease(job, work) {
       const slot = enter(boxes, job, []);
       let moved: string | undefined;
@@ -116,7 +120,7 @@ export function createShell(parts: ShellParts): Shell {
       }),
     async save(job, held, record, told) {
       try {
-        await book.commit(job, held.lease, record);
+        await book.commit(job, held.lease, job.receivedAs === undefined ? record : withoutReceived(record, job.receivedAs));
       } catch (error) {
         const code = isAdjournError(error) ? error.code : 'STORE_UNAVAILABLE';
         report(error, whereOf(job));
@@ -124,8 +128,12 @@ export function createShell(parts: ShellParts): Shell {
         return false;
       }
       for (const [events, decidedAt] of told) tell(job, events, decidedAt);
-      if (record.outbox !== undefined) {
-        const after: Promise<unknown> = deliverOutbox(shell, job, record, true)
+      // What others have saved they deliver themselves; if they died, the worker does.
+      const ours = told.flatMap(([events]) => events).flatMap((event) => (event.type === 'closed' ? [event.session] : []));
+      if (ours.length > 0) {
+        for (const id of ours) shell.inHand.told.add(id);
+        const outbox = (record.outbox ?? []).filter(({ id }) => ours.includes(id));
+        const after: Promise<unknown> = deliverOutbox(shell, job, { ...record, outbox })
           .catch((error) => report(error, whereOf(job)))
           .finally(() => shell.background.delete(after));
         shell.background.add(after);

@@ -8,27 +8,33 @@ export interface Vault {
   open(sealed: unknown, context: string): unknown;
 }
 
-/** Without a key values stay as they are. */
-const openVault: Vault = { seal: (value) => value, open: (value) => value };
-
 const cipher = 'aes-256-gcm';
 const mark = 'adjourn:1';
+/** A shorter secret is guessed sooner than the cipher is broken. */
+const shortest = 32;
 
 /**
- * Seals with the first key and opens with any, so that a key is rotated by putting the new one first.
- * @param secrets any texts; the encryption keys are derived from them
+ * Seals with the first key and opens with any, so that a key is rotated by putting the new one first. Without one values stay as they are.
+ * @param secrets texts of 32 bytes or more; the encryption keys are derived from them
+ * @throws AdjournError `ADJ_CONFIG_INVALID` for a shorter one
  */
 export function vault(secrets: readonly string[] = []): Vault {
   const [first] = secrets;
-  if (first === undefined) return openVault;
+  const weak = secrets.findIndex((secret) => Buffer.byteLength(secret) < shortest);
+  if (weak !== -1) {
+    throw new AdjournError('ADJ_CONFIG_INVALID', `It has fewer than ${shortest} bytes.`, {
+      where: `encryptionKeys[${weak}]`,
+      hint: 'Make one with: openssl rand -base64 32',
+    });
+  }
   const keys = new Map(secrets.map((secret) => [idOf(secret), keyOf(secret)]));
-  const newest = idOf(first);
   return {
     seal(value, context) {
+      if (first === undefined) return value;
       const iv = randomBytes(12);
       const box = createCipheriv(cipher, keyOf(first), iv).setAAD(Buffer.from(context));
       const text = Buffer.concat([box.update(JSON.stringify(value), 'utf8'), box.final()]);
-      return [mark, newest, ...[iv, box.getAuthTag(), text].map((part) => part.toString('base64url'))].join('.');
+      return [mark, idOf(first), ...[iv, box.getAuthTag(), text].map((part) => part.toString('base64url'))].join('.');
     },
     open(sealed, context) {
       // What was kept before there was a key is read as it is.
@@ -49,6 +55,11 @@ export function vault(secrets: readonly string[] = []): Vault {
       }
     },
   };
+}
+
+/** What tokens are bound to: moved to another conversation or profile, they do not open. */
+export function sealingContext(key: string, profile: string): string {
+  return `${key} ${profile}`;
 }
 
 function keyOf(secret: string): Buffer {

@@ -1,17 +1,18 @@
-import { closeProactively, messageKey, resultOf } from './closer.ts';
+import { afterSend, closeProactively, messageKey, resultOf } from './closer.ts';
 import { partsOf } from './core/activity.ts';
+import type { MessageResult } from './core/closing.ts';
 import { dueOf, mayWrite } from './core/due.ts';
 import { endOf } from './core/expiry.ts';
 import { pickText } from './core/message.ts';
 import { transition } from './core/transition.ts';
-import { isAdjournError } from './errors.ts';
+import type { Engine } from './engine.ts';
 import type { Job } from './job.ts';
 import { deliverOutbox } from './outbox.ts';
 import { jobOutside } from './outside.ts';
 import { probe } from './probe.ts';
 import type { Held } from './records.ts';
 import { sendTo } from './sending.ts';
-import { realNow, type Shell, whereOf } from './shell.ts';
+import { realNow, whereOf } from './shell.ts';
 
 /** How hard the worker works. */
 export interface WorkerOptions {
@@ -36,14 +37,19 @@ export interface Worker {
 /** A claimed conversation that nobody has saved by then is claimed again, ms. */
 const claimMs = 60_000;
 
-export function createWorker(shell: Shell, options: WorkerOptions = {}): Worker {
+export function createWorker(shell: Engine, options: WorkerOptions = {}): Worker {
   const { rate = 200, concurrency = 16, pollMs = 5_000 } = options;
   const { clock, store } = shell;
   let stopping: AbortController | undefined;
   let loop = Promise.resolve();
   let nap: { readonly until: number; readonly wake: AbortController } | undefined;
+  /** Conversations that were busy in this process when they were due. */
+  const awaited = new Set<string>();
+  /** The earliest time a record saved since the last look wants to be looked at. */
+  let heard = Number.POSITIVE_INFINITY;
 
   shell.woken = (at) => {
+    heard = Math.min(heard, at);
     if (nap && at < nap.until) nap.wake.abort();
   };
 
@@ -58,30 +64,44 @@ export function createWorker(shell: Shell, options: WorkerOptions = {}): Worker 
   };
 
   /** Everything due, in batches, no faster than the rate. @returns how many */
-  const drain = async (stopped: () => boolean): Promise<number> => {
+  const drain = async (signal?: AbortSignal): Promise<number> => {
     let done = 0;
     for (;;) {
       const began = clock.now();
       const keys = await store.claimDue(began, rate, claimMs);
       await atOnce(keys, concurrency, async (key) => {
         if (await attend(shell, key)) done += 1;
+        else if (signal !== undefined && shell.boxes.isBusy(key)) void attendLater(key, signal);
       });
-      if (keys.length < rate || stopped()) return done;
       // A full batch: there may be more, but not within the same second.
-      await clock.sleep(Math.max(0, began + 1_000 - clock.now()));
+      if (keys.length === rate) await clock.sleep(Math.max(0, began + 1_000 - clock.now()), signal);
+      if (keys.length < rate || signal?.aborted) return done;
     }
+  };
+
+  /**
+   * Its own turn saved it as due and has not left yet, or a user waits behind: they go first, whoever they are. Nobody else would look
+   * again before the claim is over.
+   */
+  const attendLater = async (key: string, signal: AbortSignal): Promise<void> => {
+    if (awaited.has(key)) return;
+    awaited.add(key);
+    await shell.boxes.left(key);
+    awaited.delete(key);
+    if (!signal.aborted && !(await attend(shell, key)) && shell.boxes.isBusy(key)) await attendLater(key, signal);
   };
 
   const run = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
       let next: number | null = null;
       try {
-        await drain(() => signal.aborted);
+        await drain(signal);
+        heard = Number.POSITIVE_INFINITY;
         next = await store.nextWake();
       } catch (error) {
         shell.report(error, { channel: 'worker', endpoint: 'all' });
       }
-      if (!signal.aborted) await sleepUntil(Math.min(next ?? Number.POSITIVE_INFINITY, clock.now() + pollMs));
+      if (!signal.aborted) await sleepUntil(Math.min(next ?? heard, heard, clock.now() + pollMs));
     }
   };
 
@@ -98,79 +118,93 @@ export function createWorker(shell: Shell, options: WorkerOptions = {}): Worker 
       await Promise.allSettled([...shell.background]);
     },
     async sweep() {
-      const done = await drain(() => false);
+      const done = await drain();
       await Promise.allSettled([...shell.background]);
       return done;
     },
   };
 }
 
-/** Looks after one conversation. False where it was busy: its own turn re-arms it. */
-async function attend(shell: Shell, key: string): Promise<boolean> {
+/** Looks after one conversation; what goes wrong with it is reported and holds up no other. False where it was busy: its own turn re-arms it. */
+async function attend(shell: Engine, key: string): Promise<boolean> {
   const { channel, endpoint } = partsOf(key);
   // Without its adapter we would know neither the channel's limits nor how to send.
   if (!shell.settings.mounted(channel)) return false;
+  try {
+    const after = await underItsLease(shell, key);
+    await after?.();
+    return after !== undefined;
+  } catch (error) {
+    shell.report(error, { channel, endpoint, key });
+    return false;
+  }
+}
+
+/** @returns what is to follow once the conversation is free again; undefined where it is busy */
+async function underItsLease(shell: Engine, key: string): Promise<(() => Promise<void>) | undefined> {
   const job = jobOutside(shell, key, 'worker', undefined);
   const slot = shell.boxes.enter(key, []);
-  let left: (() => Promise<void>) | undefined;
+  let held: Held | undefined;
   try {
-    if (slot.ready !== undefined) return false;
-    const held = await shell.book.begin(job, slot, 0);
-    if (held === undefined) return false;
-    left = await look(shell, jobOutside(shell, key, 'worker', held.record?.address), held);
+    if (slot.ready !== undefined) return undefined;
+    held = await shell.book.begin(job, slot, 0);
+    return held && (await look(shell, jobOutside(shell, key, 'worker', held.record?.address), held));
   } catch (error) {
-    if (!isAdjournError(error, 'LEASE_TIMEOUT')) shell.report(error, { channel, endpoint, key });
-    return false;
+    if (held !== undefined) await shell.book.release(held.lease);
+    throw error;
   } finally {
     slot.leave();
     probe('ended', job);
   }
-  await left?.();
-  return true;
 }
 
+const nothingMore = async () => {};
+
 /** @returns what is to follow once the conversation is free again */
-async function look(shell: Shell, job: Job, held: Held): Promise<(() => Promise<void>) | undefined> {
+async function look(shell: Engine, job: Job, held: Held): Promise<() => Promise<void>> {
   const { record } = held;
   const { clock, book } = shell;
   if (record === null) {
     await book.release(held.lease);
-    return undefined;
+    return nothingMore;
   }
   const due = dueOf(record, job.policy, clock.now());
   switch (due.do) {
     case 'nothing':
       await book.commit(job, held.lease, record);
-      return undefined;
+      return nothingMore;
     case 'forget':
       await book.commit(job, held.lease, null);
-      return undefined;
+      return nothingMore;
+    case 'replay':
+      await book.commit(job, held.lease, record);
+      return () => shell.replay(job);
     case 'deliver':
       await book.commit(job, held.lease, record);
-      return () => deliverOutbox(shell, job, record, false);
+      return () => deliverOutbox(shell, job, record);
     case 'finalise': {
       const next = transition(record, { type: 'finalised' }, job.policy, clock.now());
       await shell.save(job, held, next.record, [[next.events, realNow()]]);
-      return undefined;
+      return nothingMore;
     }
     case 'close':
       await closeProactively(shell, job, held, due.closing);
-      return undefined;
+      return nothingMore;
     case 'warn':
       await warn(shell, job, held, due);
-      return undefined;
+      return nothingMore;
   }
 }
 
 /** A warning is claimed by a save before it is sent: better none than two. */
 async function warn(
-  shell: Shell,
+  shell: Engine,
   job: Job,
   held: Held,
   due: { readonly beforeMs: number; readonly step: number },
 ): Promise<void> {
   const { clock } = shell;
-  const record = transition(held.record, { type: 'warned', beforeMs: due.beforeMs }, job.policy, clock.now()).record;
+  let record = transition(held.record, { type: 'warned', beforeMs: due.beforeMs }, job.policy, clock.now()).record;
   const { session } = record;
   if (session === undefined) return;
   await shell.book.save(job, held.lease, record);
@@ -179,11 +213,12 @@ async function warn(
   const text = pickText(rules, record.locale, record.said ?? 0);
   const refused = mayWrite(record, session, job.policy, clock.now(), dueAt, true);
   const name = `${session.id} ${session.lastActivityAt} ${due.beforeMs}`;
-  const message =
-    refused ??
-    (text === undefined
-      ? 'skipped:no_text'
-      : resultOf(await sendTo(shell, whereOf(job), record.address, { message: text, idempotencyKey: messageKey(name) })));
+  let message: MessageResult = refused ?? 'skipped:no_text';
+  if (refused === undefined && text !== undefined) {
+    const outcome = await sendTo(shell, whereOf(job), record.address, { message: text, idempotencyKey: messageKey(name) });
+    message = resultOf(outcome);
+    record = afterSend(record, outcome);
+  }
   const event = { type: 'warned', at: clock.now(), session: session.id, beforeMs: due.beforeMs, message } as const;
   await shell.save(job, held, record, [[[event], realNow()]]);
 }

@@ -370,7 +370,7 @@ describe('commands', () => {
     });
     expect(deadlineOf(talk.session, policyOf())).toBe(at('10:35'));
     talk.arrives('10:06', message('discard'));
-    expect(talk.session).toMatchObject({ dialog: [], tags: { current: [], historic: [] } });
+    expect(talk.session).toMatchObject({ dialog: [], discards: 2, tags: { current: [], historic: [] } });
   });
 
   test('discard all empties dialogs, tags and sentiment in the same session', () => {
@@ -379,6 +379,7 @@ describe('commands', () => {
     expect(talk.session).toMatchObject({
       id: 's1',
       dialog: [],
+      discards: 1,
       tags: { current: [], historic: [] },
       lastActivityAt: at('10:05'),
     });

@@ -149,6 +149,7 @@ class Notebook {
           ...rest,
           ...(all || sentiment === undefined ? {} : { sentiment }),
           dialog: all ? [] : live.dialog.slice(0, -1),
+          discards: (live.discards ?? 0) + 1,
           tags: { current: all ? [] : (live.tags.historic.at(-1) ?? []), historic: [] },
           lastActivityAt: Math.max(live.lastActivityAt, time),
         };

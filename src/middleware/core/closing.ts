@@ -18,9 +18,13 @@ export interface Closing {
   readonly endedAt: number;
   readonly hook: StepState;
   readonly message: MessageResult | 'due' | 'claimed';
+  /** The vendor's id of the message, where it gave one. */
+  readonly messageId?: string | undefined;
   readonly script: StepState;
-  /** How often the vendor has put the message off. */
+  /** How often the message was tried in vain. */
   readonly attempts?: number | undefined;
+  /** When it may be tried again, epoch ms. */
+  readonly retryAt?: number | undefined;
 }
 
 /** What a close does next. */
@@ -32,10 +36,15 @@ export function nextStep(closing: Closing): ClosingStep {
   return closing.script === 'due' ? 'script' : 'clear';
 }
 
-/** A close found half done after a crash. Whether a claimed message left is not known; only a channel with a key for it may send again. */
-export function resumed(closing: Closing, idempotentSend: boolean): Closing {
+/**
+ * A close found half done, after a crash or when the vendor had put the message off. Whether a claimed message left is not known;
+ * only a channel with a key for it may send again.
+ * @param refusal why no message may be sent by now; undefined: it may
+ */
+export function resumed({ retryAt: _over, ...closing }: Closing, idempotentSend: boolean, refusal?: MessageResult): Closing {
+  if (closing.message === 'due') return { ...closing, message: refusal ?? 'due' };
   if (closing.message !== 'claimed') return closing;
-  return { ...closing, message: idempotentSend ? 'due' : 'unknown' };
+  return { ...closing, message: idempotentSend && refusal === undefined ? 'due' : 'unknown' };
 }
 
 /** How sessions of an endpoint close, as settings. Hooks stand beside them: these are plain data. */

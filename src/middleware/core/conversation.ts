@@ -1,5 +1,5 @@
 import type { Conversation } from './activity.ts';
-import type { MessageResult } from './closing.ts';
+import type { Closing, MessageResult } from './closing.ts';
 import type { Closed, Effect, SessionEvent } from './effect.ts';
 import type { Policy } from './policy.ts';
 import { nothingSeen, type Seen } from './seen.ts';
@@ -20,6 +20,8 @@ export interface ConversationRecord {
   readonly seen: Seen;
   /** What still has to happen after closes that are saved; absent for nothing. */
   readonly outbox?: readonly Effect[] | undefined;
+  /** Messages that were acknowledged and whose turn is not saved yet; absent for none. */
+  readonly inbox?: readonly Received[] | undefined;
   /** What the next session takes over from the one before. */
   readonly carried?: Carried | undefined;
   /** Why the contact cannot be written to: opted out, blocked … */
@@ -32,6 +34,14 @@ export interface ConversationRecord {
   readonly movedTo?: string | undefined;
   /** Where to send later, from another process; the adapter's own JSON, without live tokens. */
   readonly address?: Address | undefined;
+}
+
+/** An acknowledged message, kept until its turn is saved. */
+export interface Received {
+  readonly id: string;
+  /** What the adapter makes the delivery of again. */
+  readonly kept: unknown;
+  readonly arrivedAt: number;
 }
 
 /** What can outlive a session by `carryOver`. */
@@ -57,7 +67,8 @@ export function newRecord(): ConversationRecord {
 export function isEmpty(record: ConversationRecord): boolean {
   const nothing =
     record.movedTo === undefined && record.session === undefined && record.ended === undefined && record.seen.ids.length === 0;
-  const kept = record.outbox !== undefined || record.carried !== undefined || record.unreachable !== undefined;
+  const kept =
+    record.outbox !== undefined || record.inbox !== undefined || record.carried !== undefined || record.unreachable !== undefined;
   return nothing && !kept && Object.keys(record.variables).length === 0 && Object.keys(record.auth).length === 0;
 }
 
@@ -102,7 +113,7 @@ export interface Close {
   /** When the close is saved. */
   readonly closedAt: number;
   /** What became of a proactive close's steps; absent where the close happens inside a turn. */
-  readonly steps?: Pick<Closed, 'message' | 'messageId' | 'hook' | 'script'> | undefined;
+  readonly steps?: Steps | undefined;
   readonly finalisedBy?: 'worker' | undefined;
 }
 
@@ -121,7 +132,7 @@ export function close(record: ConversationRecord, session: SessionState, how: Cl
     endedAt,
     closedAt: how.closedAt,
     ...(how.reason === 'inactivity' ? { deadline: endedAt } : {}),
-    ...(how.steps ?? { message: withoutSteps(session) }),
+    ...(how.steps ?? (session.closing ? stepsOf(session.closing) : { message: 'off' as const })),
     interactive: session.interactive,
     developer: session.developer,
     billable: session.interactive && !session.developer,
@@ -129,8 +140,9 @@ export function close(record: ConversationRecord, session: SessionState, how: Cl
     ...(session.outcome === undefined ? {} : { outcome: session.outcome }),
     ...(how.finalisedBy === undefined ? {} : { finalisedBy: how.finalisedBy }),
   };
-  const { onClosing, onClose } = policy.hooks;
-  const due = how.steps === undefined && (onClosing || onClose);
+  const onClosing = how.steps === undefined && policy.hooks.onClosing && closed.hook === undefined;
+  const onClose = how.steps === undefined && policy.hooks.onClose && closed.script === undefined;
+  const due = onClosing || onClose;
   const effect: Effect = {
     id: session.id,
     closed,
@@ -147,11 +159,18 @@ export function close(record: ConversationRecord, session: SessionState, how: Cl
   return { record: how.reason === 'refresh' ? refreshed(kept, how.closedAt) : kept, events: [closed] };
 }
 
-/** A proactive close that a user's message overtook after a crash: nobody knows whether a claimed text left. */
-function withoutSteps({ closing }: SessionState): MessageResult {
-  if (closing === undefined) return 'off';
-  if (closing.message === 'claimed') return 'unknown';
-  return closing.message === 'due' ? 'skipped:user_returned' : closing.message;
+/** What has happened of a close's steps. */
+type Steps = Pick<Closed, 'message' | 'messageId' | 'hook' | 'script'>;
+
+/** What a close under way has done when the session is cleared. A message still due was overtaken by the user's own. */
+export function stepsOf({ hook, message, messageId, script }: Closing): Steps {
+  const result: MessageResult = message === 'due' ? 'skipped:user_returned' : message === 'claimed' ? 'unknown' : message;
+  return {
+    message: result,
+    ...(messageId === undefined ? {} : { messageId }),
+    ...(hook === 'done' || hook === 'failed' ? { hook } : {}),
+    ...(script === 'done' || script === 'failed' ? { script } : {}),
+  };
 }
 
 /** What stays for the next session. A function picks from everything, when that session begins. */
@@ -177,6 +196,13 @@ function withCarried(session: SessionState, { data, ...carried }: Partial<Carrie
   const both = [session.data, data].every((one) => typeof one === 'object' && one !== null && !Array.isArray(one));
   const merged = both ? { ...(session.data as object), ...(data as object) } : (data ?? session.data);
   return { ...session, ...carried, data: merged };
+}
+
+/** Without a message that has had its turn. */
+export function withoutReceived(record: ConversationRecord, id: string): ConversationRecord {
+  const { inbox = [], ...rest } = record;
+  const left = inbox.filter((one) => one.id !== id);
+  return left.length === 0 ? rest : { ...rest, inbox: left };
 }
 
 /** Without an auth profile, and the variables set with it. */

@@ -1,6 +1,6 @@
 import type { Activity } from './activity.ts';
 import { describeMs } from './duration.ts';
-import type { Expiration, Level, Policy } from './policy.ts';
+import type { Expiration, Level, Policy, PolicyChange } from './policy.ts';
 import type { EndedSession, SessionState } from './session.ts';
 
 /** The effective expiration: the strongest level that sets one, then the cap. 0 = never, which counts as infinite against the cap. */
@@ -26,13 +26,16 @@ export function describeExpiration(expiration: Expiration, overrideMs?: number |
  * Where settings changed while it was idle, the change alone ends no session within its first minute, and revives none that was over.
  */
 export function deadlineOf(session: SessionState, policy: Policy): number {
-  const { change } = policy;
-  const own = session.expiresAfterMs;
-  if (change === undefined) return after(session, expirationOf(policy.expiration, own).ms);
-  const before = after(session, expirationOf(change.before, own).ms);
-  if (change.apply === 'nextSession' && session.startedAt < change.at) return before;
-  const deadline = after(session, expirationOf(policy.expiration, own).ms);
-  if (session.lastActivityAt >= change.at) return deadline;
+  return deadlineUnder(session, policy.expiration, policy.change);
+}
+
+function deadlineUnder(session: SessionState, expiration: Expiration, change: PolicyChange | undefined): number {
+  const deadline = after(session, expirationOf(expiration, session.expiresAfterMs).ms);
+  if (change === undefined) return deadline;
+  const began = change.apply === 'nextSession' ? session.startedAt : session.lastActivityAt;
+  if (began >= change.at) return deadline;
+  const before = deadlineUnder(session, change.before, change.earlier);
+  if (change.apply === 'nextSession') return before;
   return before <= change.at ? Math.min(before, deadline) : Math.max(deadline, Math.min(before, change.at + graceMs));
 }
 

@@ -22,6 +22,11 @@ export interface EndpointSettings extends ClosingSettings {
   readonly onStoreError?: 'degrade' | 'throw' | undefined;
   /** How long one handler may take before its turn is given up. @default 5 minutes */
   readonly turnTimeout?: Duration | undefined;
+  /**
+   * `durable`: an event handler's message is saved before it is acknowledged, and runs after a crash. Costs one more round trip.
+   * For channels whose webhooks an event handler answers. @default 'off'
+   */
+  readonly inbox?: 'durable' | 'off' | undefined;
   /** Contacts whose sessions are marked as a developer's, or `true` for all. @default none */
   readonly developer?: boolean | readonly string[] | undefined;
 }
@@ -50,6 +55,7 @@ export interface Policy {
   readonly onError: 'drop' | 'keep';
   readonly onStoreError: 'degrade' | 'throw';
   readonly turnTimeoutMs: number;
+  readonly inbox: 'durable' | 'off';
   readonly developer: boolean | readonly string[];
   readonly closing: ClosingRules & Excludable;
   readonly hooks: HookFlags;
@@ -77,10 +83,12 @@ export interface ChannelFacts {
   readonly onError?: 'drop' | 'keep' | undefined;
 }
 
-/** Settings that changed while sessions were live. */
+/** An expiration that changed while sessions were live. */
 export interface PolicyChange {
   readonly at: number;
   readonly before: Expiration;
+  /** The change before this one. */
+  readonly earlier?: PolicyChange | undefined;
   /** `live`: for sessions that are live, too. `nextSession`: those keep what they began with. */
   readonly apply: 'live' | 'nextSession';
 }
@@ -109,6 +117,7 @@ export const policyDefaults = Object.freeze({
   onError: 'drop',
   onStoreError: 'degrade',
   turnTimeoutMs: 5 * 60_000,
+  inbox: 'off',
 } as const);
 
 /** For a channel that is not mounted in this process. */
@@ -125,6 +134,8 @@ export interface Problem {
 export interface Surroundings {
   readonly channel?: Partial<ChannelFacts> | undefined;
   readonly hooks?: Partial<HookFlags> | undefined;
+  /** Which level gives the closing message as a function. */
+  readonly composedBy?: 'endpoint' | 'organization' | undefined;
 }
 
 /** Settings resolved to a policy, and every problem found on the way. */
@@ -147,11 +158,13 @@ export function resolvePolicy(
   };
   const settings: EndpointSettings = { ...defined(organization), ...defined(endpoint) };
   const expiration = expirationLevels(endpoint, organization, read, problems);
-  const excluded = endpoint.closingMessage === undefined && isExcluded(organization, channel.name);
+  const common = around.composedBy === 'organization' || (organization.closingMessage ?? false) !== false;
+  const own = around.composedBy === 'endpoint' || endpoint.closingMessage !== undefined;
+  const excluded = common && !own && isExcluded(organization, channel.name);
   const closing = closingRules(
     { ...settings, ...(excluded ? { closingMessage: false } : {}) },
     expirationOf(expiration).ms,
-    hooks,
+    excluded ? { ...hooks, closingMessage: false } : hooks,
   );
   const commands = commandRules(settings.commands);
   problems.push(...closing.problems, ...commands.problems);
@@ -165,6 +178,7 @@ export function resolvePolicy(
       onError: settings.onError ?? channel.onError ?? policyDefaults.onError,
       onStoreError: settings.onStoreError ?? policyDefaults.onStoreError,
       turnTimeoutMs: read('turnTimeout', settings.turnTimeout) ?? policyDefaults.turnTimeoutMs,
+      inbox: settings.inbox ?? policyDefaults.inbox,
       developer: endpoint.developer ?? false,
       closing: { ...closing.rules, excluded },
       hooks,
@@ -202,8 +216,8 @@ function expirationLevels(
 }
 
 /** Whether the organisation's closing message stays away from a channel. */
-function isExcluded({ closingMessage, channels }: OrganizationSettings, channel: string): boolean {
-  if (closingMessage === undefined || closingMessage === false || channels === undefined) return false;
+function isExcluded({ channels }: OrganizationSettings, channel: string): boolean {
+  if (channels === undefined) return false;
   return 'include' in channels ? !channels.include.includes(channel) : channels.exclude.includes(channel);
 }
 

@@ -20,6 +20,8 @@ export interface SessionState {
   readonly data: unknown;
   /** The dialogs that are open, the outermost first. */
   readonly dialog: readonly DialogFrame[];
+  /** How often the user has discarded dialogs; absent for never. */
+  readonly discards?: number | undefined;
   readonly tags: Tags;
   readonly sentiment?: number | undefined;
   /** Own expiration in milliseconds, set at run time; 0 = never. */
@@ -108,12 +110,13 @@ export function touched(session: SessionState, at: number): SessionState {
  * (all dialogs, all tags and the sentiment go). Variables and auth stay.
  */
 export function discarded(session: SessionState, command: Exclude<CommandName, 'refresh'>): SessionState {
+  const discards = (session.discards ?? 0) + 1;
   if (command === 'discard') {
     const current = session.tags.historic.at(-1) ?? [];
-    return { ...session, dialog: session.dialog.slice(0, -1), tags: { current, historic: [] } };
+    return { ...session, discards, dialog: session.dialog.slice(0, -1), tags: { current, historic: [] } };
   }
   const { sentiment: _reset, ...rest } = session;
-  return { ...rest, dialog: [], tags: { current: [], historic: [] } };
+  return { ...rest, discards, dialog: [], tags: { current: [], historic: [] } };
 }
 
 /** A new set of tags; the present one, unless empty, becomes the last historic entry. */

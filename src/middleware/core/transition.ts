@@ -11,9 +11,10 @@ import {
   open,
   refreshed,
   type Step,
+  stepsOf,
   withoutAuth,
 } from './conversation.ts';
-import type { SessionEvent } from './effect.ts';
+import type { Effect, SessionEvent } from './effect.ts';
 import { activityTime, deadlineOf, endOf, lateBy } from './expiry.ts';
 import type { Policy } from './policy.ts';
 import { hasSeen, withSeen } from './seen.ts';
@@ -112,7 +113,6 @@ export interface Extended {
 /** The last step of a proactive close. */
 export interface Cleared {
   readonly type: 'cleared';
-  readonly messageId?: string | undefined;
 }
 
 /** A warning is claimed: it is sent once per idle period, if at all. */
@@ -131,12 +131,16 @@ export interface ContactChanged {
   readonly type: 'contact';
   /** Why nothing reaches them; undefined: it does again. */
   readonly unreachable: string | undefined;
+  /** When that was, epoch ms, where the channel says; a word from before their last activity is out of date. */
+  readonly at?: number | undefined;
 }
 
 /** Effects that have happened. */
 export interface Delivered {
   readonly type: 'delivered';
   readonly ids: readonly string[];
+  /** What is left of effects whose hooks have run. */
+  readonly left: readonly Effect[];
   /** Auth profiles that a closing script cleared. */
   readonly profiles: readonly string[];
 }
@@ -189,7 +193,7 @@ export function transition(before: ConversationRecord | null, event: Conversatio
         })),
       );
     case 'cleared':
-      return pass(cleared(record, event, policy, now));
+      return pass(cleared(record, policy, now));
     case 'warned':
       return pass(withSession(record, (session) => ({ ...session, warnedMs: event.beforeMs })));
     case 'finalised':
@@ -264,8 +268,13 @@ function mayContinue({ session }: ConversationRecord, policy: Policy, at: number
   const end = endOf(session, policy);
   if (at < end.at || end.reason !== 'inactivity') return false;
   const { capMs } = policy.expiration;
-  const { continueWithinMs } = policy.closing;
-  return (capMs === 0 || at < session.lastActivityAt + capMs) && (continueWithinMs === null || at < end.at + continueWithinMs);
+  const { continueWithinMs, maxDurationMs } = policy.closing;
+  const limits = [
+    capMs === 0 ? Number.POSITIVE_INFINITY : session.lastActivityAt + capMs,
+    maxDurationMs === 0 ? Number.POSITIVE_INFINITY : session.startedAt + maxDurationMs,
+    continueWithinMs === null ? Number.POSITIVE_INFINITY : end.at + continueWithinMs,
+  ];
+  return at < Math.min(...limits);
 }
 
 function continued(record: ConversationRecord, policy: Policy, now: number): Step {
@@ -358,7 +367,9 @@ function ended(record: ConversationRecord, reason: CloseReason, policy: Policy, 
 }
 
 /** Whoever leaves ends their session, without a message. */
-function contactChanged(record: ConversationRecord, { unreachable }: ContactChanged, policy: Policy, now: number): Step {
+function contactChanged(record: ConversationRecord, event: ContactChanged, policy: Policy, now: number): Step {
+  const { unreachable, at = now } = event;
+  if (record.session !== undefined && at < record.session.lastActivityAt) return { record, events: [] };
   if (unreachable === undefined) {
     const { unreachable: _again, ...rest } = record;
     return { record: rest, events: [] };
@@ -374,18 +385,11 @@ function withSession(record: ConversationRecord, next: (session: SessionState) =
   return { record: record.session === undefined ? record : { ...record, session: next(record.session) }, events: [] };
 }
 
-function cleared(record: ConversationRecord, event: Cleared, policy: Policy, now: number): Step {
+function cleared(record: ConversationRecord, policy: Policy, now: number): Step {
   const { session } = record;
   if (session?.closing === undefined) return { record, events: [] };
-  const { reason, endedAt, hook, message, script } = session.closing;
-  const steps = {
-    message: message === 'due' || message === 'claimed' ? ('unknown' as const) : message,
-    ...(event.messageId === undefined ? {} : { messageId: event.messageId }),
-    ...(hook === 'done' || hook === 'failed' ? { hook } : {}),
-    ...(script === 'done' || script === 'failed' ? { script } : {}),
-  };
-  const said = message === 'sent' || message === 'unknown' ? { said: (record.said ?? 0) + 1 } : {};
-  return close({ ...record, ...said }, session, { reason, endedAt, closedAt: now, steps }, policy);
+  const { reason, endedAt } = session.closing;
+  return close(record, session, { reason, endedAt, closedAt: now, steps: stepsOf(session.closing) }, policy);
 }
 
 function finalised(record: ConversationRecord, policy: Policy, now: number): Step {
@@ -395,9 +399,9 @@ function finalised(record: ConversationRecord, policy: Policy, now: number): Ste
   return close(record, session, { reason, endedAt: at, closedAt: now, finalisedBy: 'worker' }, policy);
 }
 
-function delivered(record: ConversationRecord, { ids, profiles }: Delivered): ConversationRecord {
+function delivered(record: ConversationRecord, { ids, left: changed, profiles }: Delivered): ConversationRecord {
   const { outbox = [], ...rest } = profiles.reduce(withoutAuth, record);
-  const left = outbox.filter(({ id }) => !ids.includes(id));
+  const left = outbox.filter(({ id }) => !ids.includes(id)).map((effect) => changed.find(({ id }) => id === effect.id) ?? effect);
   return left.length === 0 ? rest : { ...rest, outbox: left };
 }
 
