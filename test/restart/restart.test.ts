@@ -23,7 +23,7 @@ afterEach(() => {
 
 afterAll(async () => {
   if (!reachable) return;
-  for await (const keys of redis.scanIterator({ MATCH: `${namespace}*` })) if (keys.length > 0) await redis.del(keys);
+  for await (const keys of redis.scanIterator({ MATCH: `*${namespace}*` })) if (keys.length > 0) await redis.del(keys);
   await redis.close();
 });
 
@@ -35,7 +35,11 @@ async function startBot() {
   });
   running.add(child);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const line = async () => String((await lines.next()).value);
+  const line = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error('The bot ended early.');
+    return String(value);
+  };
   const port = Number((await line()).split(' ')[1]);
   const post = (mid: string, text: string) => {
     const at = Date.now();

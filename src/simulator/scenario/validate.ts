@@ -89,7 +89,16 @@ function readSettings(
   for (const name of ['lateAfter', 'turnTimeout']) {
     if (object.has(name) && toMs(object.raw(name)) === undefined) throw new ScenarioError(object.at(name), 'must be a duration.');
   }
+  object.flag('discardEndsSession');
+  if (object.has('commands') && object.raw('commands') !== false) object.object('commands');
+  const developer = object.raw('developer') ?? false;
+  if (typeof developer !== 'boolean' && !isNames(developer))
+    throw new ScenarioError(object.at('developer'), 'must be true, false or a list of people.');
   return Object.fromEntries(names.filter((name) => object.has(name)).map((name) => [name, object.raw(name)]));
+}
+
+function isNames(value: unknown): boolean {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string');
 }
 
 const choices: Readonly<Record<string, readonly string[]>> = {
