@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { styleText } from 'node:util';
 import type { Stage } from '../simulator/scenario/stage.ts';
 import { demoFolders, demoScenario, endpointOf } from './demo-scenario.ts';
-import { complain, playFiles, playSamples, print, type Verdict } from './play.ts';
+import { complain, playFiles, playSamples, print, type Verdict, warnOfRoutes } from './play.ts';
 import { sampleCast, samples, versionOf } from './samples.ts';
 import { story } from './story.ts';
 
@@ -11,16 +11,14 @@ const scenarioFolder = fileURLToPath(new URL('../../samples/scenarios/', import.
 
 /** Starts the simulator and every sample bot, plays a conversation on each and tells it. */
 export async function demo(): Promise<Verdict> {
-  const {
-    story: lines,
-    why,
-    mismatches,
-  } = await playSamples(demoScenario, { cast: sampleCast(demoFolders), onStarted: introduce });
+  const played = await playSamples(demoScenario, { cast: sampleCast(demoFolders), onStarted: introduce });
+  const { story: lines, why, mismatches } = played;
   for (const { folder, channel } of samples) {
     print(`\n${styleText('bold', `${channel} (samples/${folder}/bot.ts)`)}`);
     const own = lines.filter(({ user, endpoint }) => user !== forger && endpoint === endpointOf(folder));
     for (const text of story({ story: own, why })) print(text);
   }
+  warnOfRoutes(played);
   for (const mismatch of mismatches) complain('the demo', mismatch);
   return mismatches.length === 0 ? 'held' : 'failed';
 }

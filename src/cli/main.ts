@@ -28,6 +28,10 @@ async function main(args: readonly string[]): Promise<Verdict> {
       const { values } = parseArgs({ args: rest, options: { play: { type: 'string' }, ci: { type: 'boolean' } } });
       return values.play === undefined ? demo() : demoPlay(values.play, values.ci ?? false);
     }
+    case 'help':
+    case '--help':
+      process.stdout.write(usage);
+      return 'held';
     default:
       throw new UsageError(command === undefined ? 'a command is missing.' : `there is no command "${command}".`);
   }

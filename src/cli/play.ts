@@ -70,7 +70,8 @@ export function complain(file: string, { path, expected, got }: Mismatch): void 
   process.stderr.write(`${file}: ${path} did not hold\n  expected ${expected}\n  got ${got.replaceAll('\n', '\n    ')}\n`);
 }
 
-function warnOfRoutes({ unknownRoutes }: Played): void {
+/** Lists the routes that no vendor here has. */
+export function warnOfRoutes({ unknownRoutes }: Played): void {
   for (const { channel, method, path } of unknownRoutes) {
     process.stderr.write(
       `${styleText('yellow', 'unknown route')} ${channel ?? 'no vendor'}: ${method} ${path} was answered 501\n`,

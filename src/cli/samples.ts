@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { StartSample } from '../../samples/host.ts';
 import { type BotData, initial } from '../../samples/words.ts';
 import type { Cast } from '../simulator/scenario/process.ts';
+import { withPeer } from './peer.ts';
 
 /** A sample bot: its folder under `samples/`, and what the demo says about it. */
 export interface Sample {
@@ -30,8 +31,10 @@ export function sampleCast(folders: Readonly<Record<string, string>> = {}): Cast
   return {
     initial,
     async bot(endpoint, channel) {
-      const loaded = (await import(`../../samples/${folders[endpoint] ?? channel}/bot.ts`)) as { readonly start: StartSample };
-      return loaded.start;
+      const folder = folders[endpoint] ?? channel;
+      const sdk = samples.find((sample) => sample.folder === folder)?.sdk ?? folder;
+      const load = (): Promise<{ readonly start: StartSample }> => import(`../../samples/${folder}/bot.ts`);
+      return (await withPeer(sdk, `samples/${folder}`, load)).start;
     },
   };
 }

@@ -10,7 +10,6 @@ export const errorCodes = {
   ADJ_TURN_SHARED: 'The turn runs beside another one of its conversation; change the session by turn.update().',
   ADJ_TURN_TIMEOUT: 'The handler did not return in time.',
   ADJ_RAW_BODY_MISSING: 'The body was parsed before its signature could be checked.',
-  ADJ_SIGNATURE_INVALID: 'The signature of a webhook is missing or wrong.',
   ADJ_NO_ENDPOINT: 'No such endpoint.',
   ADJ_NO_SENDER: 'No adapter is mounted that could send to this address.',
   ADJ_SEND_FAILED: 'The vendor refused or did not answer a message.',

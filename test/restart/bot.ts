@@ -9,7 +9,7 @@ import Keyv from 'keyv';
  * Messages are answered into standard output: nobody's API is called.
  */
 const namespace = process.argv[2] ?? 'restart';
-const keyv = new Keyv(new KeyvRedis('redis://127.0.0.1:6379', { namespace }));
+const keyv = new Keyv(new KeyvRedis(process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379'), { namespace });
 const sessions = createSessions({
   initial: () => ({ words: [] as string[] }),
   store: keyvStore(keyv),

@@ -72,6 +72,21 @@ describe('a file that is wrong', () => {
       { ...base, endpoints: { desk: { channel: 'paper', expiration: -1 } } },
       'endpoints.desk.expiration: -1 is not a duration',
     ],
+    [
+      'commands that are none',
+      { ...base, endpoints: { desk: { channel: 'paper', commands: 'stop' } } },
+      'endpoints.desk.commands: must be an object.',
+    ],
+    [
+      'developers that are none',
+      { ...base, endpoints: { desk: { channel: 'paper', developer: 'ada' } } },
+      'endpoints.desk.developer: must be true, false or a list of people.',
+    ],
+    [
+      'a message from the future',
+      { ...base, steps: [{ ...says, writtenAt: '2026-11-02T10:00:01Z' }] },
+      'steps[0].writtenAt: "2026-11-02T10:00:01Z" is no clock time or ISO instant before the step.',
+    ],
     ['a bad cap', { ...base, organization: { maxExpiration: 'soon' } }, 'organization.maxExpiration: "soon" is not a duration'],
     [
       'a step that goes back',

@@ -79,7 +79,7 @@ export function lineCourier(client: LineClient, clock: Clock): LineCourier {
       const to = conversation?.id ?? user;
       if (to === undefined) return { outcome: 'refused', reason: 'no_address' };
       return client
-        .pushMessage({ to, messages: messagesOf(message) })
+        .pushMessage({ to, messages: messagesOf(message) }, idempotencyKey)
         .then((answer): SendOutcome => ({ outcome: 'sent', id: sentId(answer) }), outcomeOf);
     },
   };

@@ -27,7 +27,7 @@ export interface Played {
 }
 
 /**
- * Plays a scenario file's data against real bots.
+ * Plays a scenario file's data against real bots, in this process. One run at a time: turns of another one would count as its own.
  * @throws ScenarioError if the file is wrong, Error if the bots do not come to rest
  */
 export async function playScenario<Data>(data: unknown, options: PlayOptions<Data>): Promise<Played> {

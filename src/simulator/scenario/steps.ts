@@ -124,8 +124,8 @@ function readAct(step: Reader, around: Surroundings, verb: string): PersonActs {
     throw new ScenarioError(step.at(verb), `"${verb}" does not exist on ${channel}.`);
   const written = step.optionalText('writtenAt');
   const writtenAt = written === undefined ? undefined : resolveWrittenAt(written, around.at, around.offset);
-  if (written !== undefined && writtenAt === undefined) {
-    throw new ScenarioError(step.at('writtenAt'), `"${written}" is no clock time or ISO instant.`);
+  if (written !== undefined && (writtenAt === undefined || writtenAt > around.at)) {
+    throw new ScenarioError(step.at('writtenAt'), `"${written}" is no clock time or ISO instant before the step.`);
   }
   return {
     verb: 'acts',
