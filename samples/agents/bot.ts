@@ -18,10 +18,9 @@ export const start: StartSample = async ({ sessions, endpoint, identity, vendorU
   const auth = authentication(identity, vendorUrl);
   const adapter = new (simulatedAdapter(identity.token))(auth);
   const agent = new AgentApplication({ adapter });
-  // Microsoft's own hosts need not be named; this one is the simulator's.
-  const serviceHosts = [new URL(vendorUrl).hostname];
-  const appId = identity.extra['appId'];
-  adapter.use(azureSessions(sessions, { endpoint, appId, adapter, serviceHosts, accounts: [identity.account] }));
+  // Microsoft's hosts need not be named; this one is the simulator's.
+  const sending = { adapter, appId: identity.extra['appId'], serviceHosts: [new URL(vendorUrl).hostname] };
+  adapter.use(azureSessions(sessions, { endpoint, accounts: [identity.account], ...sending }));
   agent.onActivity('message', async (context) => {
     const turn = sessions.turn(context);
     const said = turn && (await answer(turn, context.activity.text, sessions.clock));

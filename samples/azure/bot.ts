@@ -10,10 +10,9 @@ import { answer } from '../words.ts';
 /** A bot on botbuilder and Express that checks the Bot Connector's tokens. */
 export const start: StartSample = async ({ sessions, endpoint, identity, vendorUrl, port = 0 }) => {
   const adapter = new CloudAdapter(authentication(identity, vendorUrl));
-  // Microsoft's own hosts need not be named; this one is the simulator's.
-  const serviceHosts = [new URL(vendorUrl).hostname];
-  const appId = identity.extra['appId'];
-  adapter.use(azureSessions(sessions, { endpoint, appId, adapter, serviceHosts, accounts: [identity.account] }));
+  // Microsoft's hosts need not be named; this one is the simulator's.
+  const sending = { adapter, appId: identity.extra['appId'], serviceHosts: [new URL(vendorUrl).hostname] };
+  adapter.use(azureSessions(sessions, { endpoint, accounts: [identity.account], ...sending }));
 
   const web = express();
   web.use(express.json());

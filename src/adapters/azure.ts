@@ -1,11 +1,12 @@
 import type { Adapter, AdapterOptions } from '../middleware/adapter.ts';
 import { attach } from '../middleware/attach.ts';
-import type { Activity, Origin } from '../middleware/core/activity.ts';
+import type { Activity } from '../middleware/core/activity.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import type { Turn } from '../middleware/turn.ts';
 import { actOf, isProactive, meansOf } from './support/azure-act.ts';
 import { nesting, within } from './support/azure-hold.ts';
-import { channelIdOf, placeOf } from './support/azure-place.ts';
+import { idOf, isKnown, originOf } from './support/azure-origin.ts';
+import { channelIdOf } from './support/azure-place.ts';
 import {
   type AzureHost,
   type AzureSender,
@@ -15,7 +16,7 @@ import {
   replyBy,
   senderOf,
 } from './support/azure-send.ts';
-import { text, timeOf } from './support/azure-values.ts';
+import { text } from './support/azure-values.ts';
 
 export { type HostStorage, type SessionStorageOptions, sessionStorage } from './support/session-storage.ts';
 
@@ -65,7 +66,7 @@ export function parseAzure(activity: AzureActivity, clicks: readonly string[] = 
   const origin = originOf(activity, type);
   const { user, conversation } = origin;
   if (isProactive(activity, type)) return [{ kind: 'lifecycle', ...origin, means: 'proactive' }];
-  if (!knownTypes.has(type)) return [{ kind: 'unsupported', ...origin, reason: 'A type of activity that is not known here.' }];
+  if (!isKnown(type)) return [{ kind: 'unsupported', ...origin, reason: 'A type of activity that is not known here.' }];
   if (user === undefined || conversation === undefined) {
     return [
       type === 'message'
@@ -86,6 +87,7 @@ export const azure: Adapter<AzureActivity> = {
     redeliversFor: 24 * 3_600_000,
     ackWithinMs: 15_000,
     batches: false,
+    // None of its own: where a network behind it has one, sending knows.
     replyWindow: 0,
     idempotentSend: false,
     reservedWords: [],
@@ -103,8 +105,8 @@ export const azure: Adapter<AzureActivity> = {
  * what it throws goes to `onTurnError` as ever. The request is answered after the turn, 15 seconds after it came at the latest:
  * a busy conversation is waited for almost as long, then the turn runs beside the other one (`turn.exclusive` is false).
  * A turn the bot begins itself (`continueConversationAsync`) gets the live session, or none.
- * What is sent outside of turns is told to the conversation reference of the person's last activity; texts not to Facebook and WhatsApp
- * when their 24 hours are over (`window`).
+ * What is sent outside of turns goes to where the person last wrote from; a text to Facebook or WhatsApp is refused (`window`) once their
+ * 24 hours are over.
  * @throws AdjournError `ADJ_CONFIG_INVALID`
  */
 export function azureSessions<Data, Endpoint extends string>(
@@ -230,49 +232,6 @@ export interface AzureSenderOptions<Endpoint extends string = string>
 const channel = 'azure';
 
 const clickNames: readonly string[] = Object.freeze(['adaptiveCard/action']);
-
-/** Activity types of the Bot Framework protocol ("Bot Framework Activity", Microsoft), and the Agents SDK's. */
-const knownTypes: ReadonlySet<string> = new Set([
-  'message',
-  'messageUpdate',
-  'messageDelete',
-  'messageReaction',
-  'typing',
-  'event',
-  'invoke',
-  'invokeResponse',
-  'conversationUpdate',
-  'installationUpdate',
-  'contactRelationUpdate',
-  'endOfConversation',
-  'handoff',
-  'suggestion',
-  'trace',
-  'deleteUserData',
-  'command',
-  'commandResult',
-]);
-
-/** Longest name kept of an event or invoke: pages may send any. */
-const longestName = 60;
-
-function originOf(activity: AzureActivity, type: string): Origin {
-  const name = text(activity, 'name')?.slice(0, longestName);
-  return {
-    channel,
-    type: name === undefined ? type.slice(0, longestName) : `${type} ${name}`,
-    account: text(activity, 'recipient', 'id'),
-    conversation: placeOf(activity),
-    user: text(activity, 'from', 'id'),
-    at: timeOf(activity),
-    locale: text(activity, 'locale'),
-  };
-}
-
-/** Web Chat sends a message again under a new activity id; what the page itself called it stays. */
-function idOf(activity: unknown): string | undefined {
-  return text(activity, 'channelData', 'clientActivityID') ?? text(activity, 'id');
-}
 
 /** How long a request is held for a turn whose logic has returned, ms: half a second short of what the channels wait. */
 const answerByMs = azure.capabilities.ackWithinMs - 500;

@@ -120,7 +120,10 @@ export interface SlackOptions<Endpoint extends string = string> extends AdapterO
    * @default with `authorize`, the client of the latest request
    */
   readonly client?: SlackClient | undefined;
-  /** The app's own `authorize`, or its `InstallProvider`'s: finds the token of the workspace to send to. No token is kept. */
+  /**
+   * Finds the token of the workspace or organisation to send to, each time: the app's own `authorize`, or that of its installer,
+   * `(source) => installer.authorize(source)`. No token is kept.
+   */
   readonly authorize?: SlackInstallations['authorize'] | undefined;
   /** Set where Bolt's `App` has it: events are then acknowledged after the turn, so they do not wait for a minute. @default false */
   readonly processBeforeResponse?: boolean | undefined;
@@ -128,7 +131,7 @@ export interface SlackOptions<Endpoint extends string = string> extends AdapterO
 
 /**
  * Sends closing messages and the like from a process that gets no requests: it only runs the worker. Where the app is installed
- * in several workspaces, `client` is a `WebClient` without a token, and `authorize` finds theirs.
+ * in several workspaces, `client` is a `webApi.WebClient` of `@slack/bolt` without a token, and `authorize` finds theirs.
  * @throws AdjournError `ADJ_CONFIG_INVALID`
  */
 export function slackSender<Data, Endpoint extends string>(

@@ -1,4 +1,4 @@
-import { type Logger, LogLevel, WebClient } from '@slack/web-api';
+import { HTTPReceiver, type Logger, LogLevel, MemoryInstallationStore, webApi } from '@slack/bolt';
 import { describe, expect, it } from 'vitest';
 import { start } from '../../samples/slack/bot.ts';
 import { slackSender, slackSessions } from '../../src/adapters/slack.ts';
@@ -16,7 +16,7 @@ const quiet: Logger = {
 };
 
 /** A client as apps have it: it repeats what fails for half an hour, and sits out rate limits. */
-const clientAt = (url: string, token?: string) => new WebClient(token, { slackApiUrl: `${url}/api/`, logger: quiet });
+const clientAt = (url: string, token?: string) => new webApi.WebClient(token, { slackApiUrl: `${url}/api/`, logger: quiet });
 
 const ada = {
   channel: 'slack',
@@ -184,6 +184,40 @@ describe('with the tokens of many workspaces', () => {
     expect(asked).toHaveLength(3);
   });
 
+  it('is sent with those of an installation store, of workspaces and of organisations', async () => {
+    const installationStore = new MemoryInstallationStore();
+    const install = (token: string) => ({
+      bot: { token, scopes: [], id: 'B1', userId: 'U0' },
+      user: { id: 'U0', token: undefined, scopes: undefined },
+    });
+    await installationStore.storeInstallation({
+      ...install('xoxb-workspace'),
+      team: { id: 'T1' },
+      enterprise: undefined,
+      isEnterpriseInstall: false,
+    });
+    await installationStore.storeInstallation({
+      ...install('xoxb-organisation'),
+      team: undefined,
+      enterprise: { id: 'E1' },
+      isEnterpriseInstall: true,
+    });
+    const secrets = { signingSecret: 's', clientId: 'c', clientSecret: 's', stateSecret: 's' };
+    const { installer } = new HTTPReceiver({ ...secrets, scopes: [], installationStore, logger: quiet });
+    if (installer === undefined) throw new Error('Bolt has made no installer.');
+    await using api = await fewWords(posted);
+    const desk = later();
+    slackSender(desk.sessions, {
+      endpoint: 'desk',
+      client: clientAt(api.url),
+      authorize: (source) => installer.authorize(source),
+    });
+    expect(await desk.close(ada)).toMatchObject({ message: 'sent' });
+    expect(await desk.close(grid('T2', 'U2'))).toMatchObject({ message: 'sent' });
+    const sent = ['Bearer xoxb-workspace', 'Bearer xoxb-organisation'];
+    expect(api.calls.map(({ headers }) => headers.authorization)).toEqual(sent);
+  });
+
   it('waits for an installation store that fails or hangs, and says so in the end', async () => {
     await using api = await fewWords(posted);
     const desk = later();
@@ -248,7 +282,7 @@ describe('a session that is left', () => {
 
   it('is closed with a text by another process, which gets no requests', async () => {
     const left = await abandoned('slack', start, undefined, (sessions, identity, vendorUrl) => {
-      const client = new WebClient(undefined, { slackApiUrl: `${vendorUrl}/slack/api/`, logger: quiet });
+      const client = new webApi.WebClient(undefined, { slackApiUrl: `${vendorUrl}/slack/api/`, logger: quiet });
       slackSender(sessions, { endpoint: 'desk', client, authorize: async () => ({ botToken: identity.token }) });
     });
     expect(left).toEqual({ byes: 1, told: ['sent'], kept: ['sent'], answer: '#1 again' });

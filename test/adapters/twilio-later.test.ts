@@ -204,12 +204,12 @@ describe('what comes after', () => {
         await world.sessions.open({ channel: 'twilio', endpoint: 'sms', user: person });
         return (await expire())?.message;
       },
-      /** What Twilio says of the message that announced the last close. */
-      async status(status: string, code?: string) {
+      /** What Twilio says of the message that announced the last close, or of an answer. */
+      async status(status: string, code?: string, about: 'close' | 'answer' = 'close') {
         const { search } = new URL(fields(api.calls.at(-1)?.text)['StatusCallback'] ?? '');
         const ids = { MessageSid: 'SM1', SmsSid: 'SM1', AccountSid: account, From: identity.account, To: person };
         const body = { ...ids, MessageStatus: status, SmsStatus: status, ...(code === undefined ? {} : { ErrorCode: code }) };
-        return deliver(`${url}${search}`, vendor.raw(body, {}, identity));
+        return deliver(`${url}${about === 'close' ? search : ''}`, vendor.raw(body, {}, identity));
       },
       async [Symbol.asyncDispose]() {
         world.stop();
@@ -225,6 +225,8 @@ describe('what comes after', () => {
     for (const one of ['queued', 'sent']) expect(await ada.status(one)).toMatchObject({ status: 200 });
     expect(ada.world.told('send_failed')).toEqual([]);
     expect(await ada.status('undelivered', '30003')).toMatchObject({ status: 200 });
+    // Callbacks may overtake each other.
+    await ada.status('sent');
     const session = closed?.type === 'closed' ? closed.session : '';
     expect(ada.world.told('send_failed')).toMatchObject([{ session, key: ada.key, message: 'failed:30003' }]);
     expect(await ada.archive.list({ key: ada.key })).toMatchObject([{ session, message: 'failed:30003' }]);
@@ -247,6 +249,17 @@ describe('what comes after', () => {
     expect(await ada.ignored()).toBe('skipped:21610');
     await say(ada.url, 'back');
     expect(await ada.expire()).toMatchObject({ message: 'sent' });
+  });
+
+  it('ends no session that is live, unless its user opted out', async () => {
+    await using ada = await written(taken);
+    await ada.expire();
+    await say(ada.url, 'back');
+    await ada.status('undelivered', '30005', 'answer');
+    expect(ada.world.told('closed')).toHaveLength(1);
+    await ada.status('undelivered', '21610', 'answer');
+    expect(ada.world.told('closed')).toHaveLength(2);
+    expect(ada.world.told('send_failed')).toEqual([]);
   });
 
   it('is silence after STOP, until START', async () => {

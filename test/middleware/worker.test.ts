@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import type { EndpointOptions } from '../../src/middleware/hooks.ts';
 import { sessionsOver } from '../../src/middleware/sessions.ts';
 import type { Store } from '../../src/middleware/store.ts';
 import { keyvStore } from '../../src/stores/keyv.ts';
 import { virtualClock } from '../../src/testing/virtual-clock.ts';
-import { adaKey, closingBot, gate, silent, timeOf, toyBot } from './toy.ts';
+import { adaKey, closingBot, type Data, gate, silent, timeOf, toyBot } from './toy.ts';
 
 const day = 24 * 60 * 60_000;
 
@@ -50,6 +51,9 @@ describe('the worker', () => {
   test('survives an outage of the store', async () => {
     const inner = keyvStore();
     let out = false;
+    const lose = () => {
+      out = true;
+    };
     const guarded =
       <Args extends unknown[], T>(work: (...args: Args) => Promise<T>) =>
       async (...args: Args): Promise<T> => {
@@ -64,7 +68,7 @@ describe('the worker', () => {
       claimDue: guarded(inner.claimDue),
       nextWake: guarded(inner.nextWake),
     };
-    const bot = closingBot({ closingMessage: 'bye', onClosing: () => void (out = true) }, { store });
+    const bot = closingBot({ closingMessage: 'bye', onClosing: lose }, { store });
     await bot.says('a');
     await bot.until('10:30:20');
     expect(bot.eventsOf('error').length).toBeGreaterThan(1);
@@ -75,7 +79,7 @@ describe('the worker', () => {
     expect(bot.eventsOf('closed')).toMatchObject([{ message: 'skipped:user_returned' }]);
   });
 
-  test('keeps at others when one conversation’s record cannot be read', async () => {
+  test('goes on with others when one conversation’s record cannot be read', async () => {
     const inner = keyvStore();
     const store: Store = {
       ...inner,
@@ -87,7 +91,7 @@ describe('the worker', () => {
     const clean = closingBot({}, { store: inner, worker: false });
     for (const user of ['eve', 'ada']) await clean.deliver(of(clean, user));
     const bot = closingBot({}, { store, clock: clean.clock, archive: clean.archive });
-    await bot.until('10:31:00');
+    await bot.until('10:30:30');
     expect(await bot.closes()).toHaveLength(1);
     expect(bot.eventsOf('error')).toMatchObject([{ code: 'ADJ_RECORD_INVALID', key: 'toy/main/eve' }]);
   });
@@ -176,16 +180,22 @@ describe('a lazy session nobody returns to', () => {
     expect(await bot.closes()).toEqual([]);
     await bot.clock.advance(1_000);
     expect(await bot.closes()).toMatchObject([
-      { reason: 'inactivity', finalisedBy: 'worker', message: 'off', script: 'done', endedAt: Date.parse('2026-11-02T10:30:00Z') },
+      {
+        reason: 'inactivity',
+        finalisedBy: 'worker',
+        message: 'off',
+        script: 'done',
+        endedAt: Date.parse('2026-11-02T10:30:00Z'),
+      },
     ]);
     expect(hooks).toEqual(['inactivity']);
     expect(bot.vendor.texts()).toEqual([]);
   });
 
-  test.each([
-    [{ continueWithin: '3d' as const, classifyReturn: () => 'same' as const }, 3],
-    [{ continueWithin: '3d' as const }, 1],
-    [{ continueWithin: 5, classifyReturn: () => 'same' as const }, 1],
+  test.each<[EndpointOptions<Data>, number]>([
+    [{ continueWithin: '3d', classifyReturn: () => 'same' }, 3],
+    [{ continueWithin: '3d' }, 1],
+    [{ continueWithin: 5, classifyReturn: () => 'same' }, 1],
   ])('waits for as long as somebody may go on with it: %o', async (settings, days) => {
     const bot = closingBot({ closing: 'lazy', ...settings });
     await bot.says('a');
@@ -275,12 +285,15 @@ test('a turn of one conversation waits only for its own close', async () => {
   for (const user of ['ada', 'bob', 'eve']) await bot.deliver(of(bot, user));
   await bot.until('10:30:00');
   bot.told.length = 0;
+  console.log(1);
   await bot.deliver(of(bot, 'eve'));
+  console.log(2);
   expect(bot.told).toEqual(['#1 a']);
   const waits = bot.deliver(of(bot, 'ada'), undefined, { waitMs: 60_000 });
   await bot.clock.advance(100);
   expect(bot.told).toEqual(['#1 a']);
   hook.resolve();
+  console.log(3, bot.names());
   await waits;
   expect(bot.told).toEqual(['#1 a', '#1 a']);
 });

@@ -2,7 +2,7 @@
  * Hosts that Microsoft's channels are answered at, in its public cloud and in those of governments; their subdomains as well
  * (Microsoft: "Bot Connector authentication", "Send proactive messages", the Agents SDK's outbound host validator).
  */
-export const microsoftHosts: readonly string[] = Object.freeze([
+const microsoftHosts: readonly string[] = Object.freeze([
   'botframework.com',
   'botframework.azure.us',
   'botframework.azure.cn',

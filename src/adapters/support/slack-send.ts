@@ -120,7 +120,7 @@ function tokens(
     const notNow: SendOutcome = { outcome: 'retry', reason: 'authorize' };
     const late = clock.sleep(authorizeWithinMs, done.signal).then(() => notNow);
     const found = async () => (await authorize(source)).botToken ?? ({ outcome: 'refused', reason: 'not_authed' } as const);
-    return Promise.race([found().catch(() => notNow)]).finally(() => done.abort(calledOff));
+    return Promise.race([found().catch(() => notNow), late]).finally(() => done.abort(calledOff));
   };
   return (source) => {
     const key = JSON.stringify(source.isEnterpriseInstall ? [source.enterpriseId] : [source.enterpriseId, source.teamId]);

@@ -159,23 +159,23 @@ function checkTexts(object: Reader, name: string): void {
     throw new ScenarioError(object.at(name), 'must be a list of texts.');
 }
 
-/** The functions that the endpoint has for the sake of the test. */
-function readFunctions(test: Reader): TestFunctions {
-  test.only('classifyReturn', 'onClosing', 'script');
+/** The functions that the endpoint has for the sake of the object. */
+function readFunctions(object: Reader): TestFunctions {
+  object.only('classifyReturn', 'onClosing', 'script');
   return {
-    ...(test.has('classifyReturn') && {
-      classifyReturn: test.oneOf('classifyReturn', ['same', 'new', 'invalid', 'throws', 'slow']),
+    ...(object.has('classifyReturn') && {
+      classifyReturn: object.oneOf('classifyReturn', ['same', 'new', 'invalid', 'throws', 'slow']),
     }),
-    ...(test.has('onClosing') && { onClosing: readOnClosing(test) }),
-    ...(test.has('script') && { script: test.oneOf('script', ['throws', 'slow']) }),
+    ...(object.has('onClosing') && { onClosing: readOnClosing(object) }),
+    ...(object.has('script') && { script: object.oneOf('script', ['throws', 'slow']) }),
   };
 }
 
-function readOnClosing(test: Reader): NonNullable<TestFunctions['onClosing']> {
-  const [, by] = /^extend (\S+)$/.exec(test.text('onClosing')) ?? [];
-  if (by === undefined) return test.oneOf('onClosing', ['throws', 'slow']);
+function readOnClosing(object: Reader): NonNullable<TestFunctions['onClosing']> {
+  const [, by] = /^extend (\S+)$/.exec(object.text('onClosing')) ?? [];
+  if (by === undefined) return object.oneOf('onClosing', ['throws', 'slow']);
   const byMs = toMs(Number.isNaN(Number(by)) ? by : Number(by));
-  if (byMs === undefined || byMs === 0) throw new ScenarioError(test.at('onClosing'), `"${by}" is no time to extend by.`);
+  if (byMs === undefined || byMs === 0) throw new ScenarioError(object.at('onClosing'), `"${by}" is no time to extend by.`);
   return { extendByMs: byMs };
 }
 
