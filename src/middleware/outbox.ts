@@ -1,7 +1,8 @@
 import type { ClosedSession } from './archive.ts';
 import type { ConversationRecord } from './core/conversation.ts';
 import type { Closed, Effect } from './core/effect.ts';
-import { type Delivered, transition } from './core/transition.ts';
+import type { Delivered } from './core/happening.ts';
+import { transition } from './core/transition.ts';
 import { hookLimitMs, limited } from './hooks.ts';
 import type { Job } from './job.ts';
 import { closedDraft, sessionView } from './session-view.ts';

@@ -73,7 +73,13 @@ export type Where = Omit<EventOrigin, 'at' | 'decidedAt'>;
 export function createShell(parts: ShellParts): Shell {
   const { clock, emitter, store } = parts;
   const hosts = hostRegistry();
-  const book = records(store, clock, parts.leaseMs, (at) => shell.woken(at));
+  const book = records(
+    store,
+    clock,
+    parts.leaseMs,
+    ({ channel, endpoint }) => parts.settings.policy(channel, endpoint),
+    (at) => shell.woken(at),
+  );
   const boxes = mailbox();
   const emit = (event: object, where: Where, decidedAt = realNow()) =>
     emitter.emit({ at: clock.now(), ...event, ...where, decidedAt } as AdjournEvent);
