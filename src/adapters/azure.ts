@@ -18,6 +18,7 @@ import {
 } from './support/azure-send.ts';
 import { text } from './support/azure-values.ts';
 
+export { signOut } from './support/azure-sign-out.ts';
 export { type HostStorage, type SessionStorageOptions, sessionStorage } from './support/session-storage.ts';
 
 /** A Bot Framework activity, as botbuilder and the Agents SDK show it: the members we read. */

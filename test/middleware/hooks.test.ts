@@ -192,15 +192,22 @@ describe('hook and script of a lazy close', () => {
     expect(await bot.closes()).toMatchObject([{ script: 'done' }]);
   });
 
-  test('a session that the bot closes has its script run, too', async () => {
+  test.each([
+    ['with', true],
+    ['without', false],
+  ])('every other close has its script run, too, %s a start hook', async (_how, greets) => {
     const seen: string[] = [];
-    const bot = closingBot({ onClose: (_session, { reason }) => void seen.push(reason) });
+    const bot = closingBot({
+      onClose: (_session, { reason }) => void seen.push(reason),
+      ...(greets ? { onSessionStart() {} } : {}),
+    });
     await bot.says('a', (turn) => turn.session.close());
     await bot.says('b');
     await bot.says('refresh');
     await bot.sessions.end(adaKey);
     await bot.clock.advance(1_000);
     expect(seen).toEqual(['bot', 'refresh', 'api']);
+    expect(await bot.closes()).toHaveLength(3);
   });
 });
 

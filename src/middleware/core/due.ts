@@ -68,7 +68,8 @@ function sessionTimes(session: SessionState, policy: Policy, now: number): numbe
   if (session.closing !== undefined) return [session.closing.retryAt ?? now + crashNetMs];
   const end = endOf(session, policy).at;
   const last = policy.closing.mode === 'proactive' ? end : end + patienceMs(policy);
-  return [last, ...warningsAhead(session, end, policy).map(({ beforeMs }) => end - beforeMs)];
+  // None is sent after the deadline, which a lazy session may outlive.
+  return now >= end ? [last] : [last, ...warningsAhead(session, end, policy).map(({ beforeMs }) => end - beforeMs)];
 }
 
 /** From when on somebody else takes care of effects that whoever saved them has not delivered. */

@@ -127,6 +127,9 @@ function readSettings(object: Reader, more: readonly string[], besides: readonly
     if (object.has(name) && toMs(object.raw(name)) === undefined) throw new ScenarioError(object.at(name), 'must be a duration.');
   }
   for (const name of ['discardEndsSession', 'clearAuthProfiles']) object.flag(name);
+  if (object.has('commands') && object.raw('commands') !== false) object.object('commands');
+  if (object.has('developer') && typeof object.raw('developer') !== 'boolean' && !isTexts(object.raw('developer')))
+    throw new ScenarioError(object.at('developer'), 'must be true, false or a list of people.');
   if (object.has('warnings')) {
     for (const [index, one] of object.list('warnings').entries()) {
       const warning = reader(one, `${object.at('warnings')}[${index}]`);
@@ -155,8 +158,11 @@ function checkChannels(channels: Reader): void {
 }
 
 function checkTexts(object: Reader, name: string): void {
-  if (object.list(name).some((one) => typeof one !== 'string'))
-    throw new ScenarioError(object.at(name), 'must be a list of texts.');
+  if (!isTexts(object.list(name))) throw new ScenarioError(object.at(name), 'must be a list of texts.');
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 /** The functions that the endpoint has for the sake of the object. */
