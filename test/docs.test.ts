@@ -68,6 +68,7 @@ describe('README.md', () => {
       closing: `\`'${closingDefaults.closing}'\``,
       closingMessage: 'none',
       closingMessageTo: `\`'${closingDefaults.closingMessageTo}'\``,
+      sendRate: "the channel's",
       warnings: 'none',
       continueWithin: describeMs(closingDefaults.continueWithinMs),
       maxDuration: 'never',

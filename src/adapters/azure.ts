@@ -86,6 +86,7 @@ export const azure: Adapter<AzureActivity> = {
   parse: (activity) => parseAzure(activity),
   capabilities: {
     redeliversFor: 24 * 3_600_000,
+    relays: true,
     ackWithinMs: 15_000,
     batches: false,
     // None of its own: where a network behind it has one, sending knows.

@@ -61,6 +61,15 @@ export async function closeProactively(shell: Shell, job: Job, held: Held, closi
           set({ message: instead });
           continue;
         }
+        const { channel, closing: rules } = job.policy;
+        const waitMs = closing.paced
+          ? 0
+          : shell.pace(`${job.channel}/${job.endpoint}`, rules.sendRate ?? channel.sendsPerSecond, clock.now());
+        if (waitMs > 0) {
+          set({ paced: true, retryAt: clock.now() + waitMs });
+          await book.commit(job, held.lease, record);
+          return;
+        }
         set({ message: 'claimed' });
         await persist();
         const id = closeId(record);

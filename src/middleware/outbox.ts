@@ -73,7 +73,7 @@ function cross(shell: Shell, job: Job, delivered: Delivered): Promise<void> {
 }
 
 /** The close as the archive keeps it. */
-export function archived(job: Job, { type: _type, at: _at, ...closed }: Closed): ClosedSession {
+function archived(job: Job, { type: _type, at: _at, ...closed }: Closed): ClosedSession {
   return { ...closed, channel: job.channel, endpoint: job.endpoint, key: job.key, user: job.address.user };
 }
 

@@ -1,4 +1,4 @@
-import { type Closing, type MessageResult, resumed } from './closing.ts';
+import { type Closing, leavesOut, type MessageResult, resumed } from './closing.ts';
 import type { ConversationRecord, Received } from './conversation.ts';
 import { describeMs } from './duration.ts';
 import type { Effect } from './effect.ts';
@@ -162,7 +162,7 @@ export function mayWrite(
   warning = false,
 ): MessageResult | undefined {
   const { closing, channel } = policy;
-  if (!warning && closing.excluded) return 'excluded';
+  if (!warning && (closing.excluded || leavesOut(closing.channels, channel.name, record.address?.via))) return 'excluded';
   if (!warning && closing.message === undefined) return 'off';
   if (!session.interactive && closing.messageTo === 'interactive') return 'skipped:non_interactive';
   if (record.unreachable !== undefined) return `skipped:${record.unreachable}`;
