@@ -3,26 +3,35 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
+import { type ClosingSettings, closingDefaults } from '../src/middleware/core/closing.ts';
 import { commandDefaults } from '../src/middleware/core/commands.ts';
 import { describeMs } from '../src/middleware/core/duration.ts';
 import { type EndpointSettings, policyDefaults } from '../src/middleware/core/policy.ts';
 import { channels, loadAdapter } from './kit/adapter.ts';
 
 const root = resolve(import.meta.dirname, '..');
-const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'];
+const pages = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  'docs/closing.md',
+  'docs/azure.md',
+];
 const page = (name: string) => readFileSync(join(root, name), 'utf8');
 const readme = page('README.md');
 
 describe('README.md', () => {
   it('fits on a screen or four', () => expect(readme.split('\n').length).toBeLessThan(200));
 
-  it('shows code that compiles', () => {
+  it.each(['README.md', 'docs/closing.md', 'docs/azure.md'])('%s shows code that compiles', (name) => {
     const folder = join(root, '.tmp', `docs-${process.pid}`);
     mkdirSync(folder, { recursive: true });
     try {
-      for (const [index, code] of blocks(readme, 'ts').entries()) {
-        const name = /^\/\/ (\S+\.ts)$/m.exec(code)?.[1] ?? `block-${index}.ts`;
-        writeFileSync(join(folder, name), code);
+      for (const [index, code] of blocks(page(name), 'ts').entries()) {
+        const file = /^\/\/ (\S+\.ts)$/m.exec(code)?.[1] ?? `block-${index}.ts`;
+        writeFileSync(join(folder, file), code);
       }
       // The settings a reader's project is likely to have: strict, without the stricter ones of this repository.
       const compilerOptions = { exactOptionalPropertyTypes: false, noPropertyAccessFromIndexSignature: false };
@@ -37,7 +46,7 @@ describe('README.md', () => {
   });
 
   it('tells the defaults the code has', () => {
-    const expected: Record<keyof EndpointSettings, string> = {
+    const expected: Record<Exclude<keyof EndpointSettings, keyof ClosingSettings>, string> = {
       expiration: describeMs(policyDefaults.expirationMs),
       scope: `\`'${policyDefaults.scope}'\``,
       commands: 'all on',
@@ -46,11 +55,33 @@ describe('README.md', () => {
       onError: `\`'${policyDefaults.onError}'\``,
       onStoreError: `\`'${policyDefaults.onStoreError}'\``,
       turnTimeout: describeMs(policyDefaults.turnTimeoutMs),
+      inbox: `\`'${policyDefaults.inbox}'\``,
       developer: 'none',
     };
     const told = rows(readme, '| setting |').map(([setting = '', value]) => [setting.replaceAll('`', ''), value]);
     expect(Object.fromEntries(told)).toEqual(expected);
     expect(readme).toContain(`Nothing may exceed ${describeMs(policyDefaults.longestMs)} unless`);
+  });
+
+  it('tells the defaults of closing', () => {
+    const expected: Record<keyof ClosingSettings, string> = {
+      closing: `\`'${closingDefaults.closing}'\``,
+      closingMessage: 'none',
+      closingMessageTo: `\`'${closingDefaults.closingMessageTo}'\``,
+      sendRate: "the channel's",
+      warnings: 'none',
+      continueWithin: describeMs(closingDefaults.continueWithinMs),
+      maxDuration: 'never',
+      maxTurns: '0',
+      clearAuthProfiles: '`false`',
+      carryOver: `\`'${closingDefaults.carryOver}'\``,
+      expirationRange: 'none',
+    };
+    const told = rows(page('docs/closing.md'), '| setting |').map(([setting = '', value]) => [
+      setting.replaceAll('`', ''),
+      value,
+    ]);
+    expect(Object.fromEntries(told)).toEqual(expected);
   });
 
   it('tells the words the code takes and what it answers', () => {

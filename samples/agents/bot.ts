@@ -18,7 +18,9 @@ export const start: StartSample = async ({ sessions, endpoint, identity, vendorU
   const auth = authentication(identity, vendorUrl);
   const adapter = new (simulatedAdapter(identity.token))(auth);
   const agent = new AgentApplication({ adapter });
-  adapter.use(azureSessions(sessions, { endpoint, appId: identity.extra['appId'], adapter, accounts: [identity.account] }));
+  // Microsoft's hosts need not be named; this one is the simulator's.
+  const sending = { adapter, appId: identity.extra['appId'], serviceHosts: [new URL(vendorUrl).hostname] };
+  adapter.use(azureSessions(sessions, { endpoint, accounts: [identity.account], ...sending }));
   agent.onActivity('message', async (context) => {
     const turn = sessions.turn(context);
     const said = turn && (await answer(turn, context.activity.text, sessions.clock));
@@ -42,17 +44,13 @@ export const start: StartSample = async ({ sessions, endpoint, identity, vendorU
 };
 
 /** Trusts the simulated Bot Connector instead of Microsoft's. */
-function authentication({ extra }: Identity, vendorUrl: string) {
-  return getAuthConfigWithDefaults({
-    clientId: extra['appId'] ?? '',
-    authorityEndpoint: `${vendorUrl}/bot`,
-    issuers: [extra['issuer'] ?? ''],
-    validateIssuer: true,
-  });
+export function authentication({ extra: { appId = '', issuer = '' } }: Identity, vendorUrl: string) {
+  const issuers = [issuer];
+  return getAuthConfigWithDefaults({ clientId: appId, authorityEndpoint: `${vendorUrl}/bot`, issuers, validateIssuer: true });
 }
 
 /** Microsoft's login refuses to work without TLS, so the token for the simulator is given. */
-function simulatedAdapter(token: string): typeof CloudAdapter {
+export function simulatedAdapter(token: string): typeof CloudAdapter {
   return class extends CloudAdapter {
     protected override async createConnectorClientWithIdentity(_identity: object, { serviceUrl = '' }: { serviceUrl?: string }) {
       return ConnectorClient.createClientWithToken(serviceUrl, token);

@@ -10,7 +10,9 @@ import { answer } from '../words.ts';
 /** A bot on botbuilder and Express that checks the Bot Connector's tokens. */
 export const start: StartSample = async ({ sessions, endpoint, identity, vendorUrl, port = 0 }) => {
   const adapter = new CloudAdapter(authentication(identity, vendorUrl));
-  adapter.use(azureSessions(sessions, { endpoint, appId: identity.extra['appId'], adapter, accounts: [identity.account] }));
+  // Microsoft's hosts need not be named; this one is the simulator's.
+  const sending = { adapter, appId: identity.extra['appId'], serviceHosts: [new URL(vendorUrl).hostname] };
+  adapter.use(azureSessions(sessions, { endpoint, accounts: [identity.account], ...sending }));
 
   const web = express();
   web.use(express.json());
@@ -34,7 +36,7 @@ export const start: StartSample = async ({ sessions, endpoint, identity, vendorU
 };
 
 /** Trusts the simulated Bot Connector instead of Microsoft's; a bot in production passes its app id and password only. */
-function authentication({ extra, token }: Identity, vendorUrl: string): ConfigurationBotFrameworkAuthentication {
+export function authentication({ extra, token }: Identity, vendorUrl: string): ConfigurationBotFrameworkAuthentication {
   const metadata = `${vendorUrl}/bot/v1/.well-known/openidconfiguration`;
   const options = {
     ToBotFromChannelOpenIdMetadataUrl: metadata,

@@ -16,7 +16,7 @@ beforeEach(async () => {
   clock = virtualClock();
   received = [];
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
-  sessions = createSessions<BotData, string>({ clock, logger, initial });
+  sessions = createSessions<BotData, string>({ clock, logger, initial, worker: false });
   simulator = await createSimulator({ clock, onReceived: ({ text }) => void received.push(text) });
   const identity = simulator.identity('twilio', 'sms');
   bot = await start({ sessions, endpoint: 'sms', identity, vendorUrl: simulator.url });

@@ -1,13 +1,25 @@
 import type { Adapter, AdapterOptions } from '../middleware/adapter.ts';
 import { attach } from '../middleware/attach.ts';
-import type { Activity, Origin } from '../middleware/core/activity.ts';
+import type { Activity } from '../middleware/core/activity.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import type { Turn } from '../middleware/turn.ts';
 import { actOf, isProactive, meansOf } from './support/azure-act.ts';
 import { nesting, within } from './support/azure-hold.ts';
-import { channelIdOf, placeOf } from './support/azure-place.ts';
-import { type AzureHost, type AzureSender, emptySuccess, referenceOf, senderOf } from './support/azure-send.ts';
-import { text, timeOf } from './support/azure-values.ts';
+import { idOf, isKnown, originOf } from './support/azure-origin.ts';
+import { channelIdOf } from './support/azure-place.ts';
+import {
+  type AzureHost,
+  type AzureSender,
+  emptySuccess,
+  isSending,
+  referenceOf,
+  replyBy,
+  senderOf,
+} from './support/azure-send.ts';
+import { text } from './support/azure-values.ts';
+
+export { signOut } from './support/azure-sign-out.ts';
+export { type HostStorage, type SessionStorageOptions, sessionStorage } from './support/session-storage.ts';
 
 /** A Bot Framework activity, as botbuilder and the Agents SDK show it: the members we read. */
 export interface AzureActivity {
@@ -55,7 +67,7 @@ export function parseAzure(activity: AzureActivity, clicks: readonly string[] = 
   const origin = originOf(activity, type);
   const { user, conversation } = origin;
   if (isProactive(activity, type)) return [{ kind: 'lifecycle', ...origin, means: 'proactive' }];
-  if (!knownTypes.has(type)) return [{ kind: 'unsupported', ...origin, reason: 'A type of activity that is not known here.' }];
+  if (!isKnown(type)) return [{ kind: 'unsupported', ...origin, reason: 'A type of activity that is not known here.' }];
   if (user === undefined || conversation === undefined) {
     return [
       type === 'message'
@@ -74,8 +86,10 @@ export const azure: Adapter<AzureActivity> = {
   parse: (activity) => parseAzure(activity),
   capabilities: {
     redeliversFor: 24 * 3_600_000,
+    relays: true,
     ackWithinMs: 15_000,
     batches: false,
+    // None of its own: where a network behind it has one, sending knows.
     replyWindow: 0,
     idempotentSend: false,
     reservedWords: [],
@@ -93,20 +107,23 @@ export const azure: Adapter<AzureActivity> = {
  * what it throws goes to `onTurnError` as ever. The request is answered after the turn, 15 seconds after it came at the latest:
  * a busy conversation is waited for almost as long, then the turn runs beside the other one (`turn.exclusive` is false).
  * A turn the bot begins itself (`continueConversationAsync`) gets the live session, or none.
+ * What is sent outside of turns goes to where the person last wrote from; a text to Facebook or WhatsApp is refused (`window`) once their
+ * 24 hours are over.
  * @throws AdjournError `ADJ_CONFIG_INVALID`
  */
 export function azureSessions<Data, Endpoint extends string>(
   sessions: Sessions<Data, Endpoint>,
-  { endpoint, clicks, appId, adapter, ...settings }: AzureOptions<Endpoint> = {},
+  { endpoint, clicks, appId, adapter, serviceHosts, ...settings }: AzureOptions<Endpoint> = {},
 ): AzureMiddleware {
   let latest = adapter;
   const nested = nesting();
   const chosen = new WeakMap<Activity, Endpoint | undefined>();
   const byActivity = typeof endpoint === 'function' ? (activity: Activity) => chosen.get(activity) : endpoint;
-  const send = senderOf(() => latest, appId);
+  const send = senderOf(() => latest, { appId, serviceHosts }, sessions.clock);
   const turns = attach(sessions, azure, { ...settings, endpoint: byActivity }, send);
   return {
     async onTurn(context, next) {
+      if (isSending()) return next();
       latest = adapter ?? (context.adapter as AzureHost);
       const host = context.activity;
       const arrivedAt = sessions.clock.now();
@@ -115,7 +132,7 @@ export function azureSessions<Data, Endpoint extends string>(
         const chosenEndpoint = endpoint({ ...host, channelId: channelIdOf(host) });
         for (const activity of activities) chosen.set(activity, chosenEndpoint);
       }
-      const to = referenceOf(host);
+      const to = { ...referenceOf(host), writtenAt: arrivedAt };
       let revoked = false;
       let taken: Turn | undefined;
       const succeed = async () => {
@@ -127,7 +144,7 @@ export function azureSessions<Data, Endpoint extends string>(
         host: context,
         to,
         reply: (message) =>
-          revoked ? send({ channel, endpoint: channel, to }, message) : context.sendActivity(message as string | object),
+          revoked ? replyBy(send, { channel, endpoint: channel, to }, message) : context.sendActivity(message as string | object),
         run: (turn) => {
           taken = turn;
           return nested.during(turn, next);
@@ -171,58 +188,52 @@ export interface AzureOptions<Endpoint extends string = string> extends Omit<Ada
    * @default ['adaptiveCard/action']
    */
   readonly clicks?: readonly string[] | undefined;
-  /** The bot's app id, for replies in `sessions.run`. @default none, as for a bot without authentication */
+  /** The bot's app id, for what is sent outside of turns. @default none, as for a bot without authentication */
   readonly appId?: string | undefined;
-  /** Sends replies in `sessions.run`. @default the adapter of the latest turn */
+  /**
+   * Sends outside of turns: closing messages, warnings, replies in `sessions.run`.
+   * @default the adapter of the latest turn, so that nothing can be sent before the first one
+   */
   readonly adapter?: AzureHost | undefined;
+  /**
+   * Hosts beside Microsoft's that a service URL may name for what is sent outside of turns, with their subdomains: a relay of one's own,
+   * `127.0.0.1` for a simulator. A message to any other is refused (`service_url`), since the bot's token goes along. In a turn the SDK
+   * itself has checked whom it answers.
+   * @default [], Microsoft's alone: botframework.com and its like for governments, smba.trafficmanager.net, teams.microsoft.com and .us
+   */
+  readonly serviceHosts?: readonly string[] | undefined;
+}
+
+/**
+ * Sends closing messages and the like from a process that gets no requests: it only runs the worker.
+ *
+ * ```ts
+ * azureSender(sessions, { adapter: new CloudAdapter(authentication), appId });
+ * ```
+ * @throws AdjournError `ADJ_CONFIG_INVALID`, `ADJ_NO_ENDPOINT`
+ */
+export function azureSender<Data, Endpoint extends string>(
+  sessions: Sessions<Data, Endpoint>,
+  { adapter, appId, serviceHosts, ...settings }: AzureSenderOptions<Endpoint>,
+): void {
+  attach(
+    sessions,
+    azure,
+    settings,
+    senderOf(() => adapter, { appId, serviceHosts }, sessions.clock),
+  );
+}
+
+/** What `azureSender` takes. */
+export interface AzureSenderOptions<Endpoint extends string = string>
+  extends AdapterOptions<Endpoint>,
+    Pick<AzureOptions<Endpoint>, 'appId' | 'serviceHosts'> {
+  readonly adapter: AzureHost;
 }
 
 const channel = 'azure';
 
 const clickNames: readonly string[] = Object.freeze(['adaptiveCard/action']);
-
-/** Activity types of the Bot Framework protocol ("Bot Framework Activity", Microsoft), and the Agents SDK's. */
-const knownTypes: ReadonlySet<string> = new Set([
-  'message',
-  'messageUpdate',
-  'messageDelete',
-  'messageReaction',
-  'typing',
-  'event',
-  'invoke',
-  'invokeResponse',
-  'conversationUpdate',
-  'installationUpdate',
-  'contactRelationUpdate',
-  'endOfConversation',
-  'handoff',
-  'suggestion',
-  'trace',
-  'deleteUserData',
-  'command',
-  'commandResult',
-]);
-
-/** Longest name kept of an event or invoke: pages may send any. */
-const longestName = 60;
-
-function originOf(activity: AzureActivity, type: string): Origin {
-  const name = text(activity, 'name')?.slice(0, longestName);
-  return {
-    channel,
-    type: name === undefined ? type.slice(0, longestName) : `${type} ${name}`,
-    account: text(activity, 'recipient', 'id'),
-    conversation: placeOf(activity),
-    user: text(activity, 'from', 'id'),
-    at: timeOf(activity),
-    locale: text(activity, 'locale'),
-  };
-}
-
-/** Web Chat sends a message again under a new activity id; what the page itself called it stays. */
-function idOf(activity: unknown): string | undefined {
-  return text(activity, 'channelData', 'clientActivityID') ?? text(activity, 'id');
-}
 
 /** How long a request is held for a turn whose logic has returned, ms: half a second short of what the channels wait. */
 const answerByMs = azure.capabilities.ackWithinMs - 500;

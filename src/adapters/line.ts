@@ -11,8 +11,8 @@ import {
   type WebRequest,
   type WebResponse,
 } from './support/express.ts';
+import { type LineClient, lineCourier } from './support/line-courier.ts';
 import { itemsOf, type LineEvent } from './support/line-events.ts';
-import { type LineClient, lineSender } from './support/line-sender.ts';
 import type { EventHandler, Item, SessionlessHandler } from './support/webhook.ts';
 
 /** The request behind `middleware()` of `@line/bot-sdk`, which has verified and parsed it. */
@@ -37,6 +37,8 @@ export const lineAdapter: Adapter<LineRequest> = {
     ackWithinMs: 2_000,
     batches: true,
     replyWindow: 0,
+    // Messaging API, rate limits: 2,000 push requests a second.
+    sendsPerSecond: 2000,
     idempotentSend: true,
     reservedWords: [],
   },
@@ -70,16 +72,14 @@ export function lineSessions<Data, Endpoint extends string>(
   { client, sessionless, ...options }: LineOptions<Endpoint>,
   handler?: EventHandler<LineEvent, Data>,
 ) {
-  const sender = lineSender(client, sessions.clock);
+  const courier = lineCourier(client, sessions.clock);
   const webhook = {
-    channel: attach(sessions, lineAdapter, options, (address, message) =>
-      sender.push(address.conversation?.id ?? address.user, message),
-    ),
+    channel: attach(sessions, lineAdapter, options, courier.send),
     ackWithinMs: lineAdapter.capabilities.ackWithinMs,
     items(req: WebRequest) {
       if (req.body === undefined) throw misplaced();
       const items = itemsOf(req);
-      for (const { event } of items) sender.received(event);
+      for (const { event } of items) courier.received(event);
       return items;
     },
     remove(req: WebRequest, events: ReadonlySet<unknown>) {
@@ -87,9 +87,9 @@ export function lineSessions<Data, Endpoint extends string>(
       req.body = { ...body, events: body.events.filter((event) => !events.has(event)) };
     },
     empty: (res: WebResponse) => void res.writeHead(200).end(),
-    reply: (message: unknown, { activity, event }: Item<LineEvent>) => sender.reply(event, activity.conversation?.id, message),
+    reply: (message: unknown, { activity, event }: Item<LineEvent>) => courier.reply(event, activity.conversation?.id, message),
     consumed: async (text: string | undefined, { activity, event }: Item<LineEvent>) =>
-      text === undefined ? undefined : sender.reply(event, activity.conversation?.id, text),
+      text === undefined ? undefined : courier.reply(event, activity.conversation?.id, text),
   };
   return handler === undefined ? requestSessions(webhook) : eventSessions(webhook, handler, sessionless);
 }
@@ -97,13 +97,27 @@ export function lineSessions<Data, Endpoint extends string>(
 /** @typeParam Event what the handler's events are typed as: {@link LineEvent}, or `webhook.Event` of `@line/bot-sdk` */
 export interface LineOptions<Endpoint extends string = string, Event extends object = LineEvent>
   extends AdapterOptions<Endpoint> {
-  /** A `MessagingApiClient` or `LineBotClient` of `@line/bot-sdk`, for `turn.reply()` and the answers to commands. */
+  /**
+   * A `MessagingApiClient` or `LineBotClient` of `@line/bot-sdk`, for `turn.reply()`, the answers to commands and closing messages.
+   * These are pushed, which counts towards the monthly quota.
+   */
   readonly client: LineClient;
   /**
    * With a handler only: gets the events that belong to no session (`follow`, `join`, `unsend`, unknown types …), untouched.
    * @default they are ignored
    */
   readonly sessionless?: SessionlessHandler<Event> | undefined;
+}
+
+/**
+ * Sends closing messages and the like from a process that gets no requests: it only runs the worker.
+ * @throws AdjournError `ADJ_CONFIG_INVALID`
+ */
+export function lineSender<Data, Endpoint extends string>(
+  sessions: Sessions<Data, Endpoint>,
+  { client, ...options }: Omit<LineOptions<Endpoint>, 'sessionless'>,
+): void {
+  attach(sessions, lineAdapter, options, lineCourier(client, sessions.clock).send);
 }
 
 /**

@@ -3,9 +3,12 @@ import { attach } from '../middleware/attach.ts';
 import type { Activity } from '../middleware/core/activity.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import type { ExpressSessions } from './support/express.ts';
-import { type GraphOptions, postMessage } from './support/meta-graph.ts';
+import type { GraphOptions } from './support/meta-graph.ts';
+import { markOf } from './support/meta-mark.ts';
 import { itemsOf, withoutEvents } from './support/meta-messenger.ts';
-import { type MetaChannel, type MetaEvents, metaEvents, metaRequests, sendTo } from './support/meta-sessions.ts';
+import { messengerVerdicts } from './support/meta-outcome.ts';
+import { type Later, sendLater } from './support/meta-send.ts';
+import { type MetaChannel, type MetaEvents, metaEvents, metaRequests } from './support/meta-sessions.ts';
 import type { MetaWebhookOptions } from './support/meta-webhook.ts';
 import type { EventHandler, SessionlessHandler } from './support/webhook.ts';
 
@@ -67,6 +70,8 @@ export const messengerAdapter: Adapter<MessengerWebhook> = {
     batches: true,
     // "Standard messaging": 24 hours after the person's last act.
     replyWindow: 24 * 3_600_000,
+    // Messenger Platform, rate limits: 300 calls a second for a page.
+    sendsPerSecond: 300,
     idempotentSend: false,
     reservedWords: [],
   },
@@ -100,27 +105,14 @@ export function messengerSessions<Data, Endpoint extends string>(
   options: MessengerOptions<Endpoint>,
   handler?: EventHandler<MessengerEvent, Data>,
 ) {
-  const meta: MetaChannel<MessengerWebhook, MessengerEvent> = {
-    name: messengerAdapter.name,
-    ackWithinMs: messengerAdapter.capabilities.ackWithinMs,
-    itemsOf,
-    partOf: (event) => event,
-    without: withoutEvents,
-    to: ({ account, user }) => ({ account, user }),
-    send: ({ account, user }, message) =>
-      postMessage('messenger', String(account), 'me', bodyFor(String(user), message), options),
-  };
-  const channel = attach(sessions, messengerAdapter, options, sendTo(meta, options));
+  const channel = attach(sessions, messengerAdapter, options, sendLater(messenger, options));
   return handler === undefined
-    ? metaRequests(meta, channel, options)
-    : metaEvents(meta, channel, options, handler, options.sessionless);
+    ? metaRequests(messenger, channel, options)
+    : metaEvents(messenger, channel, options, handler, options.sessionless);
 }
 
 /** `accessToken` belongs to the page: `me` in the path is then the page, or the Instagram account linked to it. */
-export interface MessengerOptions<Endpoint extends string = string>
-  extends AdapterOptions<Endpoint>,
-    MetaWebhookOptions,
-    GraphOptions {
+export interface MessengerOptions<Endpoint extends string = string> extends MessengerSenderOptions<Endpoint>, MetaWebhookOptions {
   /**
    * With a handler only: gets the events that belong to no session (receipts, echoes, standby, unknown shapes …), untouched.
    * @default they are ignored
@@ -128,13 +120,52 @@ export interface MessengerOptions<Endpoint extends string = string>
   readonly sessionless?: SessionlessHandler<MessengerEvent> | undefined;
 }
 
-/** A request body of the Send API. `RESPONSE`: inside the 24-hour window. */
-function bodyFor(user: string, message: unknown): object {
+/**
+ * For a process that takes no webhooks and only looks after what is due: it closes, warns and sends with the same settings as the process
+ * that runs the bot.
+ *
+ * ```ts
+ * messengerSender(sessions, { accessToken });
+ * ```
+ * @throws AdjournError `ADJ_CONFIG_INVALID`, `ADJ_NO_ENDPOINT`
+ */
+export function messengerSender<Data, Endpoint extends string>(
+  sessions: Sessions<Data, Endpoint>,
+  options: MessengerSenderOptions<Endpoint>,
+): void {
+  attach(sessions, messengerAdapter, options, sendLater(messenger, options));
+}
+
+/** What sending takes; `accessToken` as in {@link MessengerOptions}. */
+export interface MessengerSenderOptions<Endpoint extends string = string> extends AdapterOptions<Endpoint>, GraphOptions {}
+
+const messenger: MetaChannel<MessengerWebhook, MessengerEvent> = {
+  name: messengerAdapter.name,
+  ackWithinMs: messengerAdapter.capabilities.ackWithinMs,
+  itemsOf,
+  partOf: (event) => event,
+  without: withoutEvents,
+  to: ({ account, user }) => ({ account, user }),
+  callFor: ({ account, user }, message, later) => ({
+    account: String(account),
+    node: 'me',
+    body: bodyFor(String(user), message, later),
+  }),
+  idIn: (answer) => (answer as { message_id?: unknown } | null | undefined)?.message_id,
+  verdicts: messengerVerdicts,
+};
+
+/**
+ * A request body of the Send API. Both types stand for the 24-hour window: `RESPONSE` for answers, `UPDATE` for what the bot says by itself.
+ * A close that the text announces comes back in its echo.
+ */
+function bodyFor(user: string, message: unknown, later: Later | undefined): object {
   const recipient = { id: user };
-  if (typeof message !== 'object' || message === null)
-    return { recipient, messaging_type: 'RESPONSE', message: { text: String(message) } };
+  const messaging_type = later === undefined ? 'RESPONSE' : 'UPDATE';
+  if (typeof message !== 'object' || message === null) {
+    const mark = later?.closeId === undefined ? {} : { metadata: markOf(later.closeId) };
+    return { recipient, messaging_type, message: { text: String(message), ...mark } };
+  }
   if ('sender_action' in message) return { recipient, ...message };
-  return 'message' in message
-    ? { recipient, messaging_type: 'RESPONSE', ...message }
-    : { recipient, messaging_type: 'RESPONSE', message };
+  return 'message' in message ? { recipient, messaging_type, ...message } : { recipient, messaging_type, message };
 }

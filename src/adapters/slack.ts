@@ -53,6 +53,8 @@ export const slack: Adapter<SlackRequest> = {
     ackWithinMs: 3_000,
     batches: false,
     replyWindow: 0,
+    // Web API: about one message a second in a channel, and some hundred a minute in a workspace.
+    sendsPerSecond: 5,
     idempotentSend: false,
     reservedWords: [],
     onError: 'keep',
@@ -79,7 +81,7 @@ export function slackSessions<Data, Endpoint extends string>(
     sessions,
     slack,
     options,
-    senderOf(() => latest, options),
+    senderOf(() => latest, options, sessions.clock),
   );
   return async (request) => {
     const { context, client, next } = request;
@@ -115,14 +117,35 @@ export function slackSessions<Data, Endpoint extends string>(
 /** Which endpoint `slackSessions` serves, and how it sends outside of requests. */
 export interface SlackOptions<Endpoint extends string = string> extends AdapterOptions<Endpoint> {
   /**
-   * Sends what belongs to no request, such as replies in `sessions.run`: `app.client` where the app has one token.
+   * Sends what belongs to no request, such as closing messages: `app.client` where the app has one token. Of its settings
+   * `retryConfig` and `rejectRateLimitedCalls` do not count there: what fails is told at once and never posted twice.
    * @default with `authorize`, the client of the latest request
    */
   readonly client?: SlackClient | undefined;
-  /** The app's own `authorize`, or its `InstallProvider`'s: finds the token of the workspace to send to. No token is kept. */
+  /**
+   * Finds the token of the workspace or organisation to send to, each time: the app's own `authorize`, or that of its installer,
+   * `(source) => installer.authorize(source)`. No token is kept.
+   */
   readonly authorize?: SlackInstallations['authorize'] | undefined;
   /** Set where Bolt's `App` has it: events are then acknowledged after the turn, so they do not wait for a minute. @default false */
   readonly processBeforeResponse?: boolean | undefined;
+}
+
+/**
+ * Sends closing messages and the like from a process that gets no requests: it only runs the worker. Where the app is installed
+ * in several workspaces, `client` is a `webApi.WebClient` of `@slack/bolt` without a token, and `authorize` finds theirs.
+ * @throws AdjournError `ADJ_CONFIG_INVALID`
+ */
+export function slackSender<Data, Endpoint extends string>(
+  sessions: Sessions<Data, Endpoint>,
+  options: SlackOptions<Endpoint> & { readonly client: SlackClient },
+): void {
+  attach(
+    sessions,
+    slack,
+    options,
+    senderOf(() => undefined, options, sessions.clock),
+  );
 }
 
 /** How long an event that is acknowledged already waits for a busy conversation. */

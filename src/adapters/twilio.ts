@@ -1,10 +1,11 @@
-import type { Adapter, AdapterOptions, Send } from '../middleware/adapter.ts';
+import type { Adapter, AdapterOptions } from '../middleware/adapter.ts';
 import { attach } from '../middleware/attach.ts';
-import type { Activity } from '../middleware/core/activity.ts';
+import type { Activity, LifecycleActivity } from '../middleware/core/activity.ts';
 import { AdjournError } from '../middleware/errors.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import { type ExpressSessions, requestSessions, type WebResponse } from './support/express.ts';
 import { carrierWordOf, carrierWords, meaningOf } from './support/opt-out.ts';
+import { closeParameter, create, isGone, senderOf, type TwilioClient } from './support/twilio-send.ts';
 
 /** What the parser reads of an Express request: the form fields of a POST, the query of a GET webhook. */
 export interface TwilioRequest {
@@ -28,7 +29,7 @@ export function parseTwilio(request: TwilioRequest): Activity[] {
   }
   if (statuses.some((one) => one !== 'received')) {
     const callback = { ...between(to, from), id: `${sid}:${status}`, type: status };
-    return [{ kind: 'lifecycle', ...callback, ...(read('ErrorCode') === optedOut ? { means: 'unreachable' as const } : {}) }];
+    return [{ kind: 'lifecycle', ...callback, ...fateOf(status, read('ErrorCode'), reader(request?.query)(closeParameter)) }];
   }
   const user = read('ExternalUserId') ?? from;
   const origin = { ...between(user, to), id: sid, ...(user === from ? {} : { alias: from }) };
@@ -53,6 +54,8 @@ export const twilio: Adapter<TwilioRequest> = {
     batches: false,
     // None on SMS. On WhatsApp Twilio refuses what comes after 24 hours with error 63016.
     replyWindow: 0,
+    // A long code sends one message segment a second; what comes faster queues at Twilio.
+    sendsPerSecond: 1,
     idempotentSend: false,
     reservedWords: [...Object.values(carrierWords).flat(), 'yes'],
   },
@@ -67,30 +70,30 @@ export const twilio: Adapter<TwilioRequest> = {
  *
  * The handler answers as always, by TwiML or REST. A consumed command is answered with TwiML, a duplicate with an empty one. A message
  * waits 14.5 of Twilio's 15 seconds for a busy conversation, then runs beside the other turn (`turn.exclusive` is false).
+ * Status callbacks may come to the same route: they open nothing, and reach the handler without a session.
  * Numbers that share an endpoint share a person's session; to keep them apart, let `endpoint` be a function of `activity.account`.
  */
 export function twilioSessions<Data, Endpoint extends string>(
   sessions: Sessions<Data, Endpoint>,
   options: TwilioOptions<Endpoint> = {},
 ): ExpressSessions {
-  const create = async (to: Readonly<Record<string, unknown>>, message: unknown) => {
-    if (options.client === undefined) {
+  const { client, statusCallback, validityPeriod, ...endpoint } = options;
+  const send = client && senderOf({ client, accounts: options.accounts, statusCallback, validityPeriod });
+  const reply = async (message: unknown, activity: Activity) => {
+    if (client === undefined) {
       const hint = 'Give twilioSessions a client: twilio(accountSid, authToken).';
       throw new AdjournError('ADJ_NO_SENDER', 'There is no REST client to send with.', { where: 'twilio', hint });
     }
-    const own = typeof message === 'object' && message !== null ? message : { body: String(message) };
-    const addressed: object = { ...to, ...own };
-    return options.client.messages.create(addressed as TwilioMessage);
+    return create(client, addressOf(activity), message);
   };
-  const send: Send = ({ to, user }, message) => create({ to: user, from: options.accounts?.[0], ...to }, message);
   return requestSessions<TwilioRequest>({
-    channel: attach(sessions, twilio, options, send),
+    channel: attach(sessions, twilio, endpoint, send),
     ackWithinMs: twilio.capabilities.ackWithinMs,
     items: (req) => parseTwilio(req).map((activity) => ({ activity, event: req })),
     // A request holds one activity: if that is gone, the bot does not run.
     remove: () => undefined,
     to: ({ activity }) => addressOf(activity),
-    reply: (message, { activity }) => create(addressOf(activity), message),
+    reply: (message, { activity }) => reply(message, activity),
     consumed: async (text, _item, host) => host && answer(host.res, text),
     empty: (res) => answer(res, undefined),
   });
@@ -99,23 +102,52 @@ export function twilioSessions<Data, Endpoint extends string>(
 /** How `twilioSessions` serves an endpoint and sends. */
 export interface TwilioOptions<Endpoint extends string = string> extends AdapterOptions<Endpoint> {
   /**
-   * The REST client for `turn.reply`: `twilio(accountSid, authToken)`.
-   * @default none: `turn.reply` throws `ADJ_NO_SENDER`
+   * The REST client for `turn.reply` and closing messages: `twilio(accountSid, authToken)`.
+   * @default none: `turn.reply` throws `ADJ_NO_SENDER`, and nothing is sent at a close
    */
-  readonly client?: { readonly messages: { create(message: TwilioMessage): Promise<unknown> } } | undefined;
+  readonly client?: TwilioClient | undefined;
+  /**
+   * Where Twilio tells what came of a closing message: the full address of the webhook, behind `twilio.webhook()` like messages.
+   * The close goes along in its query. What could not be delivered lands on the close's archive entry and is a `send_failed` event.
+   * @default none: a message that Twilio took counts as sent
+   */
+  readonly statusCallback?: string | undefined;
+  /** For how long a message sent later may wait in Twilio's queue, seconds, 1 to 36000. @default 600 */
+  readonly validityPeriod?: number | undefined;
 }
 
-/** What `client.messages.create` needs; a reply may bring any further parameter of it. */
-interface TwilioMessage {
-  readonly to: string;
-  readonly from?: string;
-  readonly body?: string;
+/**
+ * Sends closing messages and the like from a process that gets no requests: it only runs the worker.
+ * @throws AdjournError `ADJ_CONFIG_INVALID`
+ */
+export function twilioSender<Data, Endpoint extends string>(
+  sessions: Sessions<Data, Endpoint>,
+  { client, statusCallback, validityPeriod, ...endpoint }: TwilioOptions<Endpoint> & { readonly client: TwilioClient },
+): void {
+  attach(sessions, twilio, endpoint, senderOf({ client, accounts: endpoint.accounts, statusCallback, validityPeriod }));
 }
 
 const channel = 'twilio';
 
 /** Twilio's error code for a message to somebody who has opted out. */
 const optedOut = '21610';
+
+/**
+ * What a status callback says about the person, and about the message that announced a close. `sent` says nothing new of it, and may
+ * overtake a failure. Only opting out ends a session that is live; a number that cannot be reached is told by the close's own message.
+ */
+function fateOf(
+  status: string,
+  code: string | undefined,
+  closeId: string | undefined,
+): Pick<LifecycleActivity, 'means' | 'report'> {
+  const means = code === optedOut || (closeId !== undefined && isGone(code)) ? { means: 'unreachable' as const } : {};
+  if (closeId === undefined) return means;
+  if (['failed', 'undelivered', 'canceled'].includes(status)) {
+    return { ...means, report: { closeId, message: `failed:${code ?? status}` } };
+  }
+  return ['delivered', 'read'].includes(status) ? { ...means, report: { closeId, message: 'sent' } } : means;
+}
 
 function between(user: string, account: string): Pick<Activity, 'channel' | 'account' | 'user' | 'conversation'> {
   return { channel, account, user, conversation: { id: user, kind: 'direct' } };

@@ -1,12 +1,14 @@
 import type { Adapter, AdapterOptions } from '../middleware/adapter.ts';
 import { attach } from '../middleware/attach.ts';
 import type { Activity } from '../middleware/core/activity.ts';
-import { AdjournError } from '../middleware/errors.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import type { ExpressSessions } from './support/express.ts';
-import { type GraphOptions, postMessage } from './support/meta-graph.ts';
+import type { GraphOptions } from './support/meta-graph.ts';
+import { markOf } from './support/meta-mark.ts';
+import { whatsappVerdicts } from './support/meta-outcome.ts';
 import { receiverOf } from './support/meta-person.ts';
-import { type MetaChannel, type MetaEvents, metaEvents, metaRequests, sendTo } from './support/meta-sessions.ts';
+import { type Later, sendLater } from './support/meta-send.ts';
+import { type MetaChannel, type MetaEvents, metaEvents, metaRequests } from './support/meta-sessions.ts';
 import type { MetaWebhookOptions } from './support/meta-webhook.ts';
 import { itemsOf, withoutMessages } from './support/meta-whatsapp.ts';
 import type { EventHandler, SessionlessHandler } from './support/webhook.ts';
@@ -74,6 +76,9 @@ export interface WhatsAppStatus {
   readonly timestamp?: string | undefined;
   readonly recipient_id?: string | undefined;
   readonly recipient_user_id?: string | undefined;
+  /** What the message it is about was sent with. */
+  readonly biz_opaque_callback_data?: string | undefined;
+  readonly errors?: readonly { readonly code?: number; readonly [more: string]: unknown }[] | undefined;
   readonly [more: string]: unknown;
 }
 
@@ -108,6 +113,8 @@ export const whatsappAdapter: Adapter<WhatsAppWebhook> = {
     batches: true,
     // Customer service window.
     replyWindow: 24 * 3_600_000,
+    // Cloud API: 80 messages a second for a number.
+    sendsPerSecond: 80,
     idempotentSend: false,
     reservedWords: [],
   },
@@ -141,34 +148,14 @@ export function whatsappSessions<Data, Endpoint extends string>(
   options: WhatsAppOptions<Endpoint>,
   handler?: EventHandler<WhatsAppEvent, Data>,
 ) {
-  const meta: MetaChannel<WhatsAppWebhook, WhatsAppEvent> = {
-    name: whatsappAdapter.name,
-    ackWithinMs: whatsappAdapter.capabilities.ackWithinMs,
-    itemsOf,
-    partOf: (event) => event.message ?? event.status ?? event.value,
-    without: withoutMessages,
-    to: ({ account, user, alias, conversation }) => ({
-      account,
-      user,
-      alias,
-      ...(conversation?.kind === 'shared' ? { group: conversation.id } : {}),
-    }),
-    send: async ({ account, ...to }, message) => {
-      if (typeof account !== 'string') throw numberUnknown();
-      return postMessage('whatsapp', account, account, bodyFor(to, message), options);
-    },
-  };
-  const channel = attach(sessions, whatsappAdapter, options, sendTo(meta, options));
+  const channel = attach(sessions, whatsappAdapter, options, sendLater(whatsapp, options));
   return handler === undefined
-    ? metaRequests(meta, channel, options)
-    : metaEvents(meta, channel, options, handler, options.sessionless);
+    ? metaRequests(whatsapp, channel, options)
+    : metaEvents(whatsapp, channel, options, handler, options.sessionless);
 }
 
 /** `accessToken`: of a system user, or a function of the phone number id. */
-export interface WhatsAppOptions<Endpoint extends string = string>
-  extends AdapterOptions<Endpoint>,
-    MetaWebhookOptions,
-    GraphOptions {
+export interface WhatsAppOptions<Endpoint extends string = string> extends WhatsAppSenderOptions<Endpoint>, MetaWebhookOptions {
   /**
    * With a handler only: gets the events that belong to no session (statuses, reactions, system messages, unknown shapes …), untouched.
    * @default they are ignored
@@ -176,21 +163,53 @@ export interface WhatsAppOptions<Endpoint extends string = string>
   readonly sessionless?: SessionlessHandler<WhatsAppEvent> | undefined;
 }
 
-/** A request body of the messages endpoint. */
-function bodyFor({ user, alias, group }: WhatsAppReceiver, message: unknown): object {
+/**
+ * For a process that takes no webhooks and only looks after what is due: it closes, warns and sends with the same settings as the process
+ * that runs the bot.
+ *
+ * ```ts
+ * whatsappSender(sessions, { accessToken });
+ * ```
+ * @throws AdjournError `ADJ_CONFIG_INVALID`, `ADJ_NO_ENDPOINT`
+ */
+export function whatsappSender<Data, Endpoint extends string>(
+  sessions: Sessions<Data, Endpoint>,
+  options: WhatsAppSenderOptions<Endpoint>,
+): void {
+  attach(sessions, whatsappAdapter, options, sendLater(whatsapp, options));
+}
+
+/** What sending takes; `accessToken` as in {@link WhatsAppOptions}. */
+export interface WhatsAppSenderOptions<Endpoint extends string = string> extends AdapterOptions<Endpoint>, GraphOptions {}
+
+const whatsapp: MetaChannel<WhatsAppWebhook, WhatsAppEvent> = {
+  name: whatsappAdapter.name,
+  ackWithinMs: whatsappAdapter.capabilities.ackWithinMs,
+  itemsOf,
+  partOf: (event) => event.message ?? event.status ?? event.value,
+  without: withoutMessages,
+  to: (activity) => {
+    const { account, user, alias, conversation } = activity;
+    // Of two names that are both good now, each leads to the person; of a changed one only the new does.
+    const old = activity.kind === 'lifecycle' && activity.means === 'renamed';
+    const group = conversation?.kind === 'shared' ? { group: conversation.id } : {};
+    return { account, user, ...(old ? {} : { alias }), ...group };
+  },
+  callFor: ({ account, ...to }, message, later) =>
+    typeof account === 'string' ? { account, node: account, body: bodyFor(to, message, later) } : undefined,
+  idIn: (answer) => (answer as { messages?: readonly { id?: unknown }[] } | null | undefined)?.messages?.[0]?.id,
+  verdicts: whatsappVerdicts,
+};
+
+/** A request body of the messages endpoint. A close that the text announces comes back in its statuses. */
+function bodyFor({ user, alias, group }: WhatsAppReceiver, message: unknown, later: Later | undefined): object {
   const receiver =
     group === undefined
       ? { recipient_type: 'individual', ...receiverOf({ user, alias }) }
       : { recipient_type: 'group', to: group };
   const content = typeof message === 'object' && message !== null ? message : { type: 'text', text: { body: String(message) } };
-  return { messaging_product: 'whatsapp', ...receiver, ...content };
-}
-
-function numberUnknown(): AdjournError {
-  return new AdjournError('ADJ_SEND_FAILED', 'No phone number id to send from is known.', {
-    where: 'whatsapp',
-    hint: "Name it in the address (`to: { account: '…' }`) or in `accounts`.",
-  });
+  const mark = later?.closeId === undefined ? {} : { biz_opaque_callback_data: markOf(later.closeId) };
+  return { messaging_product: 'whatsapp', ...receiver, ...mark, ...content };
 }
 
 interface WhatsAppReceiver {

@@ -19,6 +19,8 @@ export function story({ story: lines, why }: Pick<Played, 'story' | 'why'>): str
 function told(one: Line, why: Played['why']): string | undefined {
   const user = String(one['user'] ?? 'somebody');
   switch (one.event) {
+    case 'scene':
+      return styleText('dim', `(${one['text']})`);
     case 'does':
       return `${styleText('bold', user)}: ${one['text']}`;
     case 'received':
@@ -28,7 +30,11 @@ function told(one: Line, why: Played['why']): string | undefined {
     case 'opened':
       return `  ${styleText('green', 'session opened')} (${one['startReason']}) · ${reason(why.get(String(one['session'])))}`;
     case 'closed':
-      return `  ${styleText('yellow', `session closed (${one['reason']})`)} ended ${clockTime(String(one['endedAt']))} after ${counted(one['turns'])}${because(one, why)}`;
+      return `  ${styleText('yellow', `session closed (${one['reason']})`)} ended ${clockTime(String(one['endedAt']))} after ${counted(one['turns'])}${because(one, why)}${announced(one['message'])}`;
+    case 'warned':
+      return `  ${styleText('yellow', 'warning')} before the deadline: ${one['message']}`;
+    case 'resumed':
+      return `  ${styleText('green', 'session goes on')} past its deadline`;
     case 'command':
       return `  ${styleText('magenta', `command taken: ${one['command']}`)}`;
     case 'duplicate':
@@ -43,6 +49,11 @@ function told(one: Line, why: Played['why']): string | undefined {
 function because(one: Line, why: Played['why']): string {
   if (one['reason'] !== 'inactivity') return '';
   return ` · ${reason(why.get(String(one['session'])))}`;
+}
+
+/** What became of the closing message, where there was to be one. */
+function announced(message: unknown): string {
+  return message === 'off' ? '' : ` · closing message: ${message}`;
 }
 
 /** The effective expiration and the level it came from. */

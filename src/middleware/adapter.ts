@@ -27,6 +27,10 @@ export interface Capabilities {
   readonly replyWindow: number;
   /** Whether a send can be repeated with a key and arrives once. */
   readonly idempotentSend: boolean;
+  /** How many messages a second of our own accord the vendor takes well from one endpoint; absent: as many as there are. */
+  readonly sendsPerSecond?: number | undefined;
+  /** Whether it relays other networks, which activities name by `via`. */
+  readonly relays?: boolean | undefined;
   /** Words the carrier takes for itself; no command may use them. Folded. */
   readonly reservedWords: readonly string[];
   /** What becomes of a handler's changes when it throws, unless the endpoint says. @default 'drop' */
@@ -67,6 +71,13 @@ export interface Delivery {
   readonly reply: Reply;
   /** Runs the bot's logic; the turn ends when its promise settles and everything given to `turn.waitUntil` has. */
   readonly run: (turn: Turn) => Promise<unknown>;
+  /**
+   * For `inbox: 'durable'`: what to keep until the turn is saved, as JSON; `Channel.replays` makes the delivery of it again.
+   * Absent where the host answers its webhook itself.
+   */
+  readonly keep?: unknown;
+  /** The message is saved: it may be acknowledged now, whatever becomes of its turn. */
+  readonly accepted?: (() => void) | undefined;
   /** Runs the bot's logic where there is no session to give: a receipt, an unknown shape, an endpoint that is not ours. */
   readonly pass: () => Promise<unknown>;
   /**
@@ -111,11 +122,39 @@ export interface Channel {
    * Activities that have no session come as groups of their own.
    */
   group<Item extends { readonly activity: Activity }>(items: readonly Item[]): Item[][];
+  /** For `inbox: 'durable'`: how messages that a crash left behind are delivered again. */
+  replays(replay: Replay): void;
   /** Waits on session time; for the vendor's acknowledgement budget. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Tells of a failure that has no host to go to. */
   report(error: unknown, activity?: Activity): void;
 }
 
-/** Sends a message to a stored address, outside any request. Optional at `attach`. */
-export type Send = (address: Address, message: unknown) => Promise<unknown>;
+/**
+ * Sends a message to a stored address, outside any request and perhaps from another process. Optional at `attach`.
+ * Never throws for what the vendor says or fails to say: that is the outcome.
+ */
+export type Send = (address: Address, message: unknown, context: SendContext) => Promise<SendOutcome>;
+
+export interface SendContext {
+  /** A UUID that is the same whenever this very message is sent, for vendors that take an idempotency key. */
+  readonly idempotencyKey: string;
+  /** The close it announces, to travel with the message where the vendor has a place for it. */
+  readonly closeId?: string | undefined;
+}
+
+/** Makes a delivery again of what `Delivery.keep` held. */
+export type Replay = (kept: unknown) => Delivery;
+
+/**
+ * What is known after a send.
+ * - `sent`: the vendor took it. `id`: the vendor's id, to recognise later status reports.
+ * - `refused`: it will not be delivered, and asking again will not help. `unreachable`: nothing will reach this contact for now.
+ * - `retry`: it was certainly not sent; it may be later.
+ * - `unknown`: it may have been sent (a time-out, a 500). Never repeated, unless the channel has idempotency keys.
+ */
+export type SendOutcome =
+  | { readonly outcome: 'sent'; readonly id?: string | undefined }
+  | { readonly outcome: 'refused'; readonly reason: string; readonly unreachable?: boolean | undefined }
+  | { readonly outcome: 'retry'; readonly reason: string; readonly afterMs?: number | undefined }
+  | { readonly outcome: 'unknown'; readonly reason: string };

@@ -1,11 +1,10 @@
 import { aliasKeyOf } from './core/activity.ts';
-import { newRecord } from './core/conversation.ts';
-import { wakeAt } from './core/transition.ts';
+import { type ConversationRecord, newRecord } from './core/conversation.ts';
 import type { Job } from './job.ts';
 import { probe } from './probe.ts';
 import type { Held } from './records.ts';
 import type { Shell } from './shell.ts';
-import type { StoredRecord } from './store.ts';
+import { sealingContext } from './vault.ts';
 
 /**
  * Where a conversation is new and its person is known by another name too: takes over the record kept under that name, session and all,
@@ -26,13 +25,27 @@ export async function adopt(shell: Shell, job: Job, held: Held, other = otherKey
       await shell.book.release(old.lease);
       return await adopt(shell, job, held, moved);
     }
-    const kept = moved === undefined ? old.record : null;
-    if (kept !== null) await shell.store.save(held.lease, kept as unknown as StoredRecord, wakeAt(kept, job.policy));
+    const known = moved === undefined && old.record !== null ? resealed(shell, old.record, other, job.key) : null;
+    // A changed number is where to write from now on.
+    const kept = known && job.about.kind === 'lifecycle' ? { ...known, address: job.address } : known;
+    if (kept !== null) await shell.book.save(job, held.lease, kept);
     await shell.book.commit(place, old.lease, { ...newRecord(), movedTo: job.key });
     return { lease: held.lease, record: kept };
   } finally {
     probe('ended', place);
   }
+}
+
+/** Tokens are sealed for their place, so they are sealed again for the new one. What cannot be read now stays as unreadable as it is. */
+function resealed({ vault }: Shell, record: ConversationRecord, from: string, to: string): ConversationRecord {
+  const auth = Object.entries(record.auth).map(([profile, sealed]) => {
+    try {
+      return [profile, vault.seal(vault.open(sealed, sealingContext(from, profile)), sealingContext(to, profile))];
+    } catch {
+      return [profile, sealed];
+    }
+  });
+  return { ...record, auth: Object.fromEntries(auth) };
 }
 
 const nobodyAhead = { ready: undefined, repeats: false, leave() {} };

@@ -1,8 +1,10 @@
 import type { Adapter, AdapterOptions, Channel, Delivery, Outcome, Send } from './adapter.ts';
-import { type Activity, keyOf } from './core/activity.ts';
+import { type Activity, keyOf, type LifecycleActivity } from './core/activity.ts';
+import { transition } from './core/transition.ts';
 import type { Engine } from './engine.ts';
 import { hasTurn, reasonWithout } from './intake.ts';
 import { newJob, type Place } from './job.ts';
+import { senderKey } from './sending.ts';
 import type { Sessions } from './sessions.ts';
 import { patienceMs } from './shared.ts';
 import type { Turn } from './turn.ts';
@@ -30,7 +32,10 @@ export function attach<Request, Data, Endpoint extends string>(
   const engine = engineOf(sessions);
   const { name, capabilities } = adapter;
   const route = engine.settings.mount(adapter, options);
-  if (send) engine.senders.set(senderKey(name, typeof options.endpoint === 'function' ? undefined : options.endpoint), send);
+  const served = senderKey(name, typeof options.endpoint === 'function' ? undefined : options.endpoint);
+  if (send) engine.senders.set(served, send);
+
+  engine.mounted();
 
   /** Where an activity's turn happens; undefined where it has none. */
   const placeOf = (activity: Activity): Omit<Place, 'arrivedAt' | 'waitMs'> | undefined => {
@@ -41,28 +46,35 @@ export function attach<Request, Data, Endpoint extends string>(
     return key === undefined ? undefined : { channel: name, endpoint, key, policy };
   };
 
-  const rename = async (delivery: Delivery, about: Activity): Promise<void> => {
+  /** What a lifecycle activity means for the record, beside passing through. Nothing it meets stops the activity. */
+  const heed = async (delivery: Delivery, about: LifecycleActivity): Promise<void> => {
     const endpoint = route(about);
     if (endpoint === undefined) return;
     const policy = engine.settings.policy(name, endpoint);
     const key = keyOf(about, endpoint, policy.scope);
-    if (key === undefined) return;
-    const job = newJob(delivery, about, {
-      channel: name,
-      endpoint,
-      key,
-      policy,
-      waitMs: patienceMs,
-      arrivedAt: engine.clock.now(),
-    });
-    await engine.rename(job).catch((error) => engine.report(error, { channel: name, endpoint, key, user: about.user }));
+    const place = { channel: name, endpoint, key: key ?? '', policy, waitMs: patienceMs, arrivedAt: engine.clock.now() };
+    const job = newJob({ ...delivery, hosts: [] }, about, place);
+    try {
+      if (about.report) await engine.reported(job, about.report);
+      if (key === undefined) return;
+      if (about.means === 'renamed') await engine.rename(job);
+      if (about.means === 'unreachable' || about.means === 'reachable') {
+        const why = about.report?.message.replace('failed:', '') ?? about.type;
+        const unreachable = about.means === 'unreachable' ? why : undefined;
+        await engine.change(job, (record) =>
+          transition(record, { type: 'contact', unreachable, at: about.at }, policy, engine.clock.now()),
+        );
+      }
+    } catch (error) {
+      engine.report(error, { channel: name, endpoint, key, user: about.user });
+    }
   };
 
   const turn = async (delivery: Delivery): Promise<Outcome> => {
     const [about] = delivery.activities;
     const place = about && placeOf(about);
     if (about === undefined || place === undefined) {
-      if (about?.kind === 'lifecycle' && about.means === 'renamed') await rename(delivery, about);
+      if (about?.kind === 'lifecycle') await heed(delivery, about);
       if (about) engine.hosts.explain(delivery.hosts, reasonWithout(about, route(about)));
       await delivery.pass();
       return passed;
@@ -120,6 +132,7 @@ export function attach<Request, Data, Endpoint extends string>(
       }
       return [...groups.values()];
     },
+    replays: (replay) => void engine.replays.set(served, replay),
     sleep: (ms, signal) => engine.clock.sleep(ms, signal),
     report: (error, activity) =>
       engine.report(error, {
@@ -129,11 +142,6 @@ export function attach<Request, Data, Endpoint extends string>(
         user: activity?.user,
       }),
   };
-}
-
-/** Names the sender of an endpoint; without one, the sender of all endpoints of a channel. */
-export function senderKey(channel: string, endpoint: string | undefined): string {
-  return endpoint === undefined ? channel : `${channel}/${endpoint}`;
 }
 
 const passed: Outcome = { verdict: 'pass', saved: Promise.resolve(true) };

@@ -8,6 +8,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** The reason timers are called off with. Without one, `abort()` makes an error with a stack that nobody reads. */
+export const calledOff = 'called off';
+
 /** `setTimeout` overflows beyond this many milliseconds and would fire at once. */
 const longestTimer = 2 ** 31 - 1;
 

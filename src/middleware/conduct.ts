@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Clock } from './clock.ts';
+import { type Clock, calledOff } from './clock.ts';
 import type { Activity } from './core/activity.ts';
 import type { ConversationRecord } from './core/conversation.ts';
 import { AdjournError } from './errors.ts';
@@ -8,6 +8,7 @@ import type { Job } from './job.ts';
 import { type Running, startTurn } from './running.ts';
 import { type Draft, degradedPrefix } from './session-view.ts';
 import type { Turn } from './turn.ts';
+import type { Vault } from './vault.ts';
 
 /** What a handler is started with. */
 export interface Task<T> {
@@ -45,7 +46,7 @@ export interface Conductor {
   conduct<T>(task: Task<T>, started?: (running: Running) => void): Promise<Conducted<T>>;
 }
 
-export function conductor(clock: Clock, hosts: Hosts, report: (error: unknown, job: Job) => void): Conductor {
+export function conductor(clock: Clock, hosts: Hosts, vault: Vault, report: (error: unknown, job: Job) => void): Conductor {
   const scopes = new AsyncLocalStorage<TurnScope>();
 
   /** Never resolves; rejects when the turn has taken too long. */
@@ -79,10 +80,11 @@ export function conductor(clock: Clock, hosts: Hosts, report: (error: unknown, j
           return scopes.run({ running: turn, outer: scopes.getStore() }, handler);
         },
         task.work,
+        vault,
       );
       const done = new AbortController();
       const end = async (failed: boolean) => {
-        done.abort();
+        done.abort(calledOff);
         return task.settle(one, failed);
       };
       const late = timeout(job, one, done.signal);

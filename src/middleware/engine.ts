@@ -1,19 +1,23 @@
 import type { Outcome } from './adapter.ts';
 import { adopt } from './adopt.ts';
+import { classifyReturn } from './classify.ts';
 import type { Conducted } from './conduct.ts';
+import type { DeliveryReport } from './core/activity.ts';
 import { type ConversationRecord, newRecord } from './core/conversation.ts';
 import { isExpired } from './core/expiry.ts';
-import { expire, type Transition } from './core/transition.ts';
+import type { Transition } from './core/happening.ts';
+import { expire } from './core/lapse.ts';
 import { degraded } from './degraded.ts';
 import { isAdjournError } from './errors.ts';
 import { answerOnly, exclusive, untouched } from './exclusive.ts';
+import { leftBehind, receive } from './inbox.ts';
+import type { Intake } from './intake.ts';
 import { idsOf, type Job } from './job.ts';
 import type { Slot } from './mailbox.ts';
-import { probe } from './probe.ts';
 import type { Held } from './records.ts';
 import type { Running } from './running.ts';
-import { busy, shared } from './shared.ts';
-import { createShell, realNow, type Shell, type ShellParts } from './shell.ts';
+import { shared } from './shared.ts';
+import { createShell, enter, type Shell, type ShellParts, whereOf } from './shell.ts';
 import type { Turn } from './turn.ts';
 
 /** Runs turns. The only place that knows the order of waiting, deciding, running and saving. */
@@ -24,9 +28,16 @@ export interface Engine extends Shell {
   take(job: Job): Promise<Outcome>;
   /** Runs `work` in the live session without an activity. @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE` */
   visit<T>(job: Job, work: (turn: Turn) => Promise<T>): Promise<T>;
+  /** Runs what was acknowledged and left behind by a process that died. */
+  replay(job: Job): Promise<void>;
   /** A person has another name now: their record moves to the key that goes with it, with its session. */
   rename(job: Job): Promise<void>;
-  /** Changes a record under its lease by one transition. @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE` */
+  /** A vendor's later word on a closing message lands on the close's archive entry. */
+  reported(job: Job, report: DeliveryReport): Promise<void>;
+  /**
+   * Changes a record under its lease by one transition; a session that begins by it has its start hook run.
+   * @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE`
+   */
   change(job: Job, decide: (record: ConversationRecord | null) => Transition): Promise<ConversationRecord>;
 }
 
@@ -45,18 +56,41 @@ export function createEngine(parts: ShellParts): Engine {
     return undefined;
   };
 
-  /** A place in the conversation's queue; leaving it is the end of the turn. */
-  const enter = (job: Job, ids: readonly string[]): Slot => {
-    const slot = boxes.enter(job.key, ids);
-    const leave = () => {
-      slot.leave();
-      probe('ended', job);
-    };
-    return { ...slot, leave };
+  const decided = async (job: Job, held: Held): Promise<Intake> => {
+    const taken = shell.decide(job, held.record);
+    if (!taken.asks) return taken;
+    return shell.decide(job, held.record, { returns: await classifyReturn(shell, job, taken.record) });
+  };
+
+  /** Decides and runs one job under the lease it holds. */
+  const perform = async (job: Job, held: Held): Promise<Outcome> => {
+    if (isProactive(job)) {
+      const conducted = await proactive(job, held);
+      return conducted ? { verdict: 'run', saved: conducted.saved } : { verdict: 'pass', saved: Promise.resolve(true) };
+    }
+    const first = await decided(job, held);
+    if (first.deliver.length === 0) return answerOnly(shell, job, held, first);
+    const kept = await receive(shell, job, held);
+    const taken = kept.held === held ? first : await decided(kept.job, kept.held);
+    const { saved } = await exclusive(shell, kept.job, kept.held, taken, job.delivery.run);
+    return { verdict: 'run', saved };
+  };
+
+  /** First come first served, even beyond a death: what was acknowledged before and left behind runs before this job. */
+  const catchUp = async (job: Job, held: Held, slot: Slot): Promise<Held | undefined> => {
+    for (let left = leftBehind(shell, job, held); left !== undefined; left = leftBehind(shell, job, held)) {
+      await perform(left, held)
+        .then(({ saved }) => saved)
+        .catch((error) => shell.report(error, whereOf(job)));
+      const again = await book.begin(job, slot);
+      if (again === undefined) return undefined;
+      held = again;
+    }
+    return held;
   };
 
   const take = async (job: Job): Promise<Outcome> => {
-    const slot = enter(job, idsOf(job));
+    const slot = enter(boxes, job, idsOf(job));
     let held: Held | undefined;
     let last: ConversationRecord | null = null;
     try {
@@ -76,67 +110,64 @@ export function createEngine(parts: ShellParts): Engine {
     }
     try {
       held = await adopt(shell, job, held);
-      let conducted: Conducted<unknown> | undefined;
-      if (isProactive(job)) {
-        conducted = await proactive(job, held);
-        if (conducted === undefined) {
-          slot.leave();
-          await job.delivery.pass();
-          return { verdict: 'pass', saved: Promise.resolve(true) };
-        }
-      } else {
-        const taken = shell.decide(job, held.record);
-        if (taken.deliver.length === 0) return await answerOnly(shell, job, held, taken).finally(slot.leave);
-        conducted = await exclusive(shell, job, held, taken, job.delivery.run);
+      held = await catchUp(job, held, slot);
+      if (held === undefined) return shared(shell, job, slot, await book.peek(job));
+      const outcome = await perform(job, held);
+      if (outcome.verdict === 'pass') {
+        slot.leave();
+        await job.delivery.pass();
       }
       // The place is kept until the turn is saved, which may be later than its handler returns.
-      return { verdict: 'run', saved: conducted.saved.finally(slot.leave) };
+      return { ...outcome, saved: outcome.saved.finally(slot.leave) };
     } catch (error) {
       slot.leave();
       throw error;
     }
   };
 
-  const underLease = async <T>(job: Job, work: (held: Held) => Promise<T>): Promise<T> => {
-    const slot = enter(job, []);
-    let moved: string | undefined;
-    try {
-      const held = await book.begin(job, slot);
-      if (held === undefined) throw busy(job);
-      moved = held.record?.movedTo;
-      if (moved === undefined) return await work(held);
-      await book.release(held.lease);
-    } finally {
-      slot.leave();
-    }
-    return underLease({ ...job, key: moved }, work);
-  };
-
-  return {
-    ...shell,
+  return Object.assign(shell, {
     current: shell.stage.current,
     take,
-    visit: (job, work) =>
-      underLease(job, async (held) => {
-        const aged = expire(held.record ?? newRecord(), job.policy, clock.now(), clock.now());
-        const { value, saved } = await exclusive(shell, job, held, { ...untouched(aged.record, job), events: aged.events }, work);
+    visit: <T>(job: Job, work: (turn: Turn) => Promise<T>) =>
+      shell.underLease(job, async (held, place) => {
+        const aged = expire(held.record ?? newRecord(), place.policy, clock.now(), clock.now());
+        const { value, saved } = await exclusive(
+          shell,
+          place,
+          held,
+          { ...untouched(aged.record, place), events: aged.events },
+          work,
+        );
         await saved;
         return value;
       }),
-    rename: (job) =>
-      underLease(job, async (held) => {
+    async replay(job: Job) {
+      const slot = enter(boxes, job, []);
+      try {
+        const held = await book.begin(job, slot);
+        const left = held && (await catchUp(job, held, slot));
+        if (left) await book.commit(job, left.lease, left.record);
+      } finally {
+        slot.leave();
+      }
+    },
+    rename: (job: Job) =>
+      shell.underLease(job, async (held) => {
         const { lease } = await adopt(shell, job, held);
         await book.release(lease);
       }),
-    change: (job, decideOn) =>
-      underLease(job, async (held) => {
-        const decidedAt = realNow();
-        const next = decideOn(held.record);
-        await book.commit(job, held.lease, next.record);
-        shell.tell(job, next.events, decidedAt);
-        return next.record;
+    async reported(job: Job, { closeId, message }: DeliveryReport) {
+      await shell.archive?.amend(closeId, message);
+      if (message !== 'sent') shell.tell(job, [{ type: 'send_failed', session: closeId, message }]);
+    },
+    change: (job: Job, decideOn: (record: ConversationRecord | null) => Transition) =>
+      shell.underLease(job, async (held, place) => {
+        const { record, events } = decideOn(held.record);
+        const { saved } = await exclusive(shell, place, held, { ...untouched(record, place), events }, async () => {});
+        await saved;
+        return record;
       }),
-  };
+  });
 }
 
 function isProactive({ items }: Job): boolean {

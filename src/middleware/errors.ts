@@ -14,6 +14,7 @@ export const errorCodes = {
   ADJ_NO_SENDER: 'No adapter is mounted that could send to this address.',
   ADJ_SEND_FAILED: 'The vendor refused or did not answer a message.',
   ADJ_RECORD_INVALID: 'A stored record is not one of ours, or newer than this version can read.',
+  ADJ_AUTH_UNREADABLE: 'Stored tokens cannot be decrypted with the keys at hand.',
   ADJ_HOOK_FAILED: 'A hook or listener threw.',
   STORE_UNAVAILABLE: 'The store did not answer, or answered with an error.',
   LEASE_TIMEOUT: 'The conversation stayed busy for longer than the caller would wait.',

@@ -2,15 +2,16 @@ import type { Outcome } from './adapter.ts';
 import type { Conducted } from './conduct.ts';
 import type { ConversationRecord } from './core/conversation.ts';
 import { transition } from './core/transition.ts';
+import { hookLimitMs, limited } from './hooks.ts';
 import type { Intake } from './intake.ts';
 import type { Job } from './job.ts';
 import { keepAlive } from './lease.ts';
 import type { Held } from './records.ts';
 import type { Draft } from './session-view.ts';
-import { realNow, type Shell } from './shell.ts';
+import { realNow, type Shell, whereOf } from './shell.ts';
 import type { Turn } from './turn.ts';
 
-/** The ordinary turn: the handler under the lease, then the save. */
+/** The ordinary turn: the start hook if a session begins, the handler, under the lease, then the save. */
 export function exclusive<T>(
   shell: Shell,
   job: Job,
@@ -31,7 +32,7 @@ export function exclusive<T>(
       activities,
       counts,
       lateBy,
-      work,
+      work: withStartHook(shell, job, taken, work),
       async settle({ draft, end }, failed) {
         stopRenewal();
         const now = shell.clock.now();
@@ -58,10 +59,26 @@ export function exclusive<T>(
   );
 }
 
+/** Runs the endpoint's start hook before the handler where a session begins. Its failure is reported, and holds nothing up. */
+function withStartHook<T>(shell: Shell, job: Job, taken: Intake, work: (turn: Turn) => Promise<T>): (turn: Turn) => Promise<T> {
+  const hook = shell.settings.functions(job.channel, job.endpoint).onSessionStart;
+  const opened = taken.events.findLast((event) => event.type === 'opened');
+  if (hook === undefined || opened === undefined) return work;
+  return async (turn) => {
+    try {
+      await limited(shell.clock, 'onSessionStart', hookLimitMs, () => hook(turn as never, opened.startReason));
+    } catch (error) {
+      shell.report(error, whereOf(job));
+    }
+    return work(turn);
+  };
+}
+
 /** Nothing is left for the bot: only commands, or only duplicates. */
 export async function answerOnly(shell: Shell, job: Job, held: Held, taken: Intake): Promise<Outcome> {
   const decidedAt = realNow();
   let saved = true;
+  if (greets(shell, job, taken)) return greeted(shell, job, held, taken);
   if (taken.record === held.record) {
     await shell.book.release(held.lease);
     shell.tell(job, taken.events, decidedAt);
@@ -72,6 +89,21 @@ export async function answerOnly(shell: Shell, job: Job, held: Held, taken: Inta
   return { verdict: verdictOf(taken), saved: Promise.resolve(saved) };
 }
 
+/** Whether a command began a session whose start hook may greet. */
+function greets(shell: Shell, job: Job, taken: Intake): boolean {
+  const hook = shell.settings.functions(job.channel, job.endpoint).onSessionStart;
+  return hook !== undefined && taken.events.some((event) => event.type === 'opened');
+}
+
+/** A refresh is saved and acknowledged first; then the start hook has the new session. */
+async function greeted(shell: Shell, job: Job, held: Held, taken: Intake): Promise<Outcome> {
+  await shell.book.save(job, held.lease, taken.record);
+  await shell.answer(job, taken, true);
+  const rest = { ...taken, consumed: [], dropped: [], counts: false };
+  const { saved } = await exclusive(shell, job, { ...held, record: taken.record }, rest, async () => {});
+  return { verdict: verdictOf(taken), saved };
+}
+
 export function verdictOf(taken: Intake): 'consume' | 'drop' {
   return taken.consumed.length > 0 ? 'consume' : 'drop';
 }
@@ -79,7 +111,17 @@ export function verdictOf(taken: Intake): 'consume' | 'drop' {
 /** What a turn without an activity of the user starts from: the record as it is. */
 export function untouched(record: ConversationRecord, job: Job): Intake {
   const { activities: deliver } = job.delivery;
-  return { record, events: [], deliver, consumed: [], dropped: [], counts: false, lateBy: 0, seenWithoutDelivered: record.seen };
+  return {
+    record,
+    events: [],
+    deliver,
+    consumed: [],
+    dropped: [],
+    counts: false,
+    lateBy: 0,
+    seenWithoutDelivered: record.seen,
+    asks: false,
+  };
 }
 
 export function closeOf(draft: Draft) {

@@ -3,9 +3,11 @@ import { type Activity, isInput } from './core/activity.ts';
 import { commandOf } from './core/commands.ts';
 import { type Address, type ConversationRecord, newRecord } from './core/conversation.ts';
 import type { SessionEvent } from './core/effect.ts';
+import type { Fresh } from './core/happening.ts';
 import type { Policy } from './core/policy.ts';
 import { type Seen, withSeen } from './core/seen.ts';
-import { type Fresh, transition } from './core/transition.ts';
+import { transition } from './core/transition.ts';
+import type { EndpointFunctions, ReturnKind } from './hooks.ts';
 
 /** An activity with the fingerprints it is remembered by. */
 export interface Item {
@@ -28,7 +30,11 @@ export interface Intake {
   readonly lateBy: number;
   /** The window with the commands in it, but not what is left for the bot: what a failed turn keeps. */
   readonly seenWithoutDelivered: Seen;
+  /** Whether the intent classifier must be asked before anything can be decided. */
+  readonly asks: boolean;
 }
+
+const unasked = { events: [], deliver: [], consumed: [], dropped: [], counts: false, lateBy: 0 } as const;
 
 /** 66 bits of a digest: enough to tell the ids of one conversation apart, small enough to keep a thousand. */
 const fingerprintLength = 11;
@@ -47,6 +53,7 @@ export function intake(
     readonly policy: Policy;
     readonly address: Address;
     readonly fresh: () => Fresh;
+    readonly returns?: ReturnKind | undefined;
   },
 ): Intake {
   const { policy, now, arrivedAt, address } = context;
@@ -63,12 +70,13 @@ export function intake(
   for (const { activity, id, post } of ordered) {
     const step = transition(
       record,
-      { type: 'arrived', activity, id, post, arrivedAt, address, fresh: context.fresh() },
+      { type: 'arrived', activity, id, post, arrivedAt, address, fresh: context.fresh(), returns: context.returns },
       policy,
       now,
     );
     record = step.record;
     events.push(...step.events);
+    if (step.verdict.do === 'classify') return { ...unasked, record: before ?? newRecord(), seenWithoutDelivered, asks: true };
     if (step.verdict.do === 'run') {
       deliver.push(activity);
       counts ||= step.verdict.counts;
@@ -76,16 +84,21 @@ export function intake(
     } else if (step.verdict.do === 'consume') {
       consumed.push(activity);
       for (const mark of [id, post]) {
-        if (mark !== undefined) seenWithoutDelivered = withSeen(seenWithoutDelivered, mark, arrivedAt, policy.redeliversForMs);
+        if (mark !== undefined)
+          seenWithoutDelivered = withSeen(seenWithoutDelivered, mark, arrivedAt, policy.channel.redeliversForMs);
       }
     } else if (step.verdict.do === 'drop') dropped.push(activity);
   }
-  return { record: record ?? newRecord(), events, deliver, consumed, dropped, counts, lateBy, seenWithoutDelivered };
+  return { record: record ?? newRecord(), events, deliver, consumed, dropped, counts, lateBy, seenWithoutDelivered, asks: false };
 }
 
 /** What a session would be born with; made only if one is. */
-export function freshSession(initial: () => unknown): Fresh {
+export function freshSession(initial: () => unknown, functions: EndpointFunctions = {}, user?: string): Fresh {
   return {
+    carry: functions.carryOver,
+    get developer() {
+      return functions.developer?.(user);
+    },
     get id() {
       return randomUUID();
     },

@@ -11,6 +11,8 @@ export interface Job extends Place {
   readonly about: Activity;
   readonly items: readonly Item[];
   readonly address: Address;
+  /** Its name in the record's inbox, where it was saved before it was acknowledged. */
+  readonly receivedAs?: string | undefined;
 }
 
 export interface Place {
@@ -31,7 +33,7 @@ export function newJob(delivery: Delivery, about: Activity, place: Place): Job {
     delivery,
     about,
     items: delivery.activities.map(item),
-    address: { channel, endpoint, conversation: about.conversation, user: about.user, to: delivery.to },
+    address: { channel, endpoint, conversation: about.conversation, via: about.via, user: about.user, to: delivery.to },
   };
 }
 

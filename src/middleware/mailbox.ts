@@ -11,6 +11,10 @@ export interface Slot {
 /** Orders the turns of each conversation within this process, so that a store only ever waits for other processes. */
 export interface Mailbox {
   enter(key: string, ids: readonly string[]): Slot;
+  /** Whether somebody is in a conversation's queue. */
+  isBusy(key: string): boolean;
+  /** Resolves when nobody is left in a conversation's queue. */
+  left(key: string): Promise<void>;
   /** Resolves when nobody is left in any queue. */
   drained(): Promise<void>;
 }
@@ -22,14 +26,18 @@ interface Waiter {
 
 export function mailbox(): Mailbox {
   const queues = new Map<string, Waiter[]>();
+  const watchers = new Map<string, (() => void)[]>();
   let idle: (() => void)[] = [];
 
   const leave = (key: string, queue: Waiter[], waiter: Waiter) => {
     const place = queue.indexOf(waiter);
     if (place === -1) return;
     queue.splice(place, 1);
-    if (queue.length === 0) queues.delete(key);
-    else if (place === 0) queue[0]?.wake();
+    if (queue.length === 0) {
+      queues.delete(key);
+      for (const gone of watchers.get(key) ?? []) gone();
+      watchers.delete(key);
+    } else if (place === 0) queue[0]?.wake();
     if (queues.size === 0) {
       for (const done of idle) done();
       idle = [];
@@ -51,6 +59,9 @@ export function mailbox(): Mailbox {
       queue.push(waiter);
       return { ready: promise, repeats, leave: () => leave(key, queue, waiter) };
     },
+    isBusy: (key) => queues.has(key),
+    left: (key) =>
+      queues.has(key) ? new Promise((resolve) => watchers.set(key, [...(watchers.get(key) ?? []), resolve])) : Promise.resolve(),
     drained: () => (queues.size === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))),
   };
 }

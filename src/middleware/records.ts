@@ -1,6 +1,7 @@
-import type { Clock } from './clock.ts';
+import { type Clock, calledOff } from './clock.ts';
 import { type ConversationRecord, isEmpty, recordVersion } from './core/conversation.ts';
-import { wakeAt } from './core/transition.ts';
+import { wakeAt } from './core/due.ts';
+import type { Policy } from './core/policy.ts';
 import { AdjournError, isAdjournError } from './errors.ts';
 import type { Job } from './job.ts';
 import type { Slot } from './mailbox.ts';
@@ -24,26 +25,42 @@ export interface Records {
   begin(job: Job, slot: Slot, waitMs?: number): Promise<Held | undefined>;
   /** What was saved last, without a lease. */
   peek(job: Job): Promise<ConversationRecord | null>;
+  /** Saves and keeps the lease. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE` */
+  save(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
   /** Saves and releases. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`; the lease is given up in any case. */
-  commit(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
+  commit(job: Job, lease: Lease, record: ConversationRecord | null): Promise<void>;
   /** Gives the lease up; if that fails too, it lapses by itself. */
   release(lease: Lease): Promise<void>;
 }
 
-export function records(store: Store, clock: Clock, leaseMs: number): Records {
+/**
+ * @param policyOf the policy of now: settings may have changed while a turn ran
+ * @param woken told when a record wants to be looked at again, epoch ms
+ */
+export function records(
+  store: Store,
+  clock: Clock,
+  leaseMs: number,
+  policyOf: (job: Job) => Policy,
+  woken: (at: number) => void,
+): Records {
   const release: Records['release'] = (lease) => store.release(lease).catch(() => {});
   return {
     async begin(job, slot, waitMs = job.waitMs) {
       const settled = new AbortController();
       const late = new AbortController();
-      const patience = clock.sleep(waitMs, settled.signal).then(() => {
-        if (!settled.signal.aborted) late.abort();
-      });
+      // Who waits for nobody needs no patience; the store still takes the time it takes.
+      const patience =
+        waitMs > 0
+          ? clock.sleep(waitMs, settled.signal).then(() => {
+              if (!settled.signal.aborted) late.abort(calledOff);
+            })
+          : undefined;
       try {
         if (slot.ready !== undefined) {
           probe('waiting', job);
           await Promise.race([slot.ready, patience]);
-          if (late.signal.aborted) return undefined;
+          if (late.signal.aborted || patience === undefined) return undefined;
         }
         const beginning = store.begin(job.key, { now: clock.now(), leaseMs, waitMs, signal: late.signal });
         const begun = (await Promise.race([beginning, someTicks()])) ?? (await waited(job, beginning));
@@ -52,7 +69,7 @@ export function records(store: Store, clock: Clock, leaseMs: number): Records {
         if (isAdjournError(error, 'LEASE_TIMEOUT')) return undefined;
         throw error;
       } finally {
-        settled.abort();
+        settled.abort(calledOff);
         probe('running', job);
       }
     },
@@ -60,10 +77,15 @@ export function records(store: Store, clock: Clock, leaseMs: number): Records {
       const page = await store.find({ keys: [job.key], limit: 1 });
       return decoded(job.key, page.records[0]?.record ?? null);
     },
+    async save(job, lease, record) {
+      await store.save(lease, record as unknown as StoredRecord, wakeAt(record, policyOf(job), clock.now()));
+    },
     async commit(job, lease, record) {
       try {
-        if (isEmpty(record)) await store.commit(lease, null, null);
-        else await store.commit(lease, record as unknown as StoredRecord, wakeAt(record, job.policy));
+        if (record === null || isEmpty(record)) return await store.commit(lease, null, null);
+        const at = wakeAt(record, policyOf(job), clock.now());
+        await store.commit(lease, record as unknown as StoredRecord, at);
+        if (at !== null) woken(at);
       } catch (error) {
         if (!isAdjournError(error, 'LEASE_LOST')) await release(lease);
         throw error;

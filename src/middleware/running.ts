@@ -1,6 +1,7 @@
 import { AdjournError } from './errors.ts';
 import { type Draft, sessionView } from './session-view.ts';
 import type { Session, Turn } from './turn.ts';
+import type { Vault } from './vault.ts';
 
 /** What a turn shows beside its session. */
 export type TurnParts = Pick<Turn, 'activities' | 'activity' | 'channel' | 'endpoint' | 'host' | 'degraded' | 'lateBy' | 'reply'>;
@@ -30,11 +31,12 @@ export function startTurn<T>(
   draft: Draft,
   within: (running: Running, handler: () => Promise<T>) => Promise<T>,
   work: (turn: Turn) => Promise<T>,
+  vault: Vault,
 ): { readonly running: Running; readonly returned: Promise<T> } {
   const waiting = new Set<Promise<unknown>>();
   const updates: ((session: Session) => void)[] = [];
   const controller = new AbortController();
-  const session = sessionView<unknown>(draft);
+  const session = sessionView<unknown>(draft, vault);
   let failure: { readonly error: unknown } | undefined;
   const fail = (error: unknown) => {
     failure ??= { error };

@@ -1,12 +1,15 @@
-import type { ConversationRecord } from './core/conversation.ts';
+import type { Clock } from './clock.ts';
+import { type ConversationRecord, withoutAuth } from './core/conversation.ts';
 import { type Duration, toMs } from './core/duration.ts';
 import { type Explanation, explain } from './core/explain.ts';
 import type { Policy } from './core/policy.ts';
 import { type DialogFrame, retagged, type SessionState, touched } from './core/session.ts';
-import { readVariable, type Variable, withoutProfile } from './core/variables.ts';
+import { readVariable, type Variable } from './core/variables.ts';
 import { AdjournError } from './errors.ts';
+import type { Job } from './job.ts';
 import { readonlyView } from './readonly.ts';
 import type { Dialog, Session, SessionAuth, SessionTags, SessionVariables } from './turn.ts';
+import { sealingContext, type Vault } from './vault.ts';
 
 /** The record a turn works on, and whether it may still be changed. */
 export interface Draft {
@@ -17,14 +20,31 @@ export interface Draft {
   /** Whether the present turn counts in `turnCount`. */
   readonly counts: boolean;
   readonly now: () => number;
-  /** `open`: changes are saved with the turn. `shared`: only by `turn.update`. `ended`: not any more. */
-  state: 'open' | 'shared' | 'ended';
+  /** `open`: changes are saved with the turn. `shared`: only by `turn.update`. `closing`: auth profiles may be cleared. `ended`: not any more. */
+  state: 'open' | 'shared' | 'closing' | 'ended';
   /** Set by `session.close()`: the session ends with the turn. */
   closing: { readonly at: number } | undefined;
 }
 
+/** The draft that hooks of a close work on. */
+export function closedDraft(
+  job: Pick<Job, 'key' | 'policy'>,
+  record: ConversationRecord,
+  { clock }: { readonly clock: Clock },
+): Draft {
+  return {
+    record,
+    policy: job.policy,
+    key: job.key,
+    counts: false,
+    now: () => clock.now(),
+    state: 'closing',
+    closing: undefined,
+  };
+}
+
 /** The session of a draft, as the bot sees it. */
-export function sessionView<Data>(draft: Draft): Session<Data> {
+export function sessionView<Data>(draft: Draft, vault: Vault): Session<Data> {
   return {
     get id() {
       return live(draft).id;
@@ -74,7 +94,7 @@ export function sessionView<Data>(draft: Draft): Session<Data> {
     dialog: dialogView(draft),
     tags: tagsView(draft),
     variables: variablesView(draft),
-    auth: authView(draft),
+    auth: authView(draft, vault),
     expireAfter(expiration) {
       const expiresAfterMs = expiration === null ? undefined : duration(draft, 'expireAfter', expiration);
       change(draft, ({ expiresAfterMs: _old, ...session }) =>
@@ -104,6 +124,9 @@ function dialogView(draft: Draft): Dialog {
     },
     get current() {
       return shown(draft, live(draft).dialog.at(-1));
+    },
+    get discards() {
+      return live(draft).discards ?? 0;
     },
     push: (id, state) => replace((stack) => [...stack, state === undefined ? { id } : { id, state }]),
     set: (state) => replace((stack) => stack.map((frame, depth) => (depth === stack.length - 1 ? { ...frame, state } : frame))),
@@ -147,18 +170,27 @@ function variablesView(draft: Draft): SessionVariables {
   };
 }
 
-function authView(draft: Draft): SessionAuth {
+function authView(draft: Draft, vault: Vault): SessionAuth {
   const replace = (auth: ConversationRecord['auth']) => {
     writable(draft);
     draft.record = { ...draft.record, auth };
   };
   return {
-    set: (profile, tokens) => replace(Object.fromEntries([...Object.entries(draft.record.auth), [profile, tokens]])),
-    get: (profile) => (Object.hasOwn(draft.record.auth, profile) ? shown(draft, draft.record.auth[profile]) : undefined),
+    set: (profile, tokens) =>
+      replace(
+        Object.fromEntries([
+          ...Object.entries(draft.record.auth),
+          [profile, vault.seal(tokens, sealingContext(draft.key, profile))],
+        ]),
+      ),
+    get: (profile) =>
+      Object.hasOwn(draft.record.auth, profile)
+        ? shown(draft, vault.open(draft.record.auth[profile], sealingContext(draft.key, profile)))
+        : undefined,
     profiles: () => Object.keys(draft.record.auth),
     clearAuthProfile(profile) {
-      replace(Object.fromEntries(Object.entries(draft.record.auth).filter(([one]) => one !== profile)));
-      draft.record = { ...draft.record, variables: withoutProfile(draft.record.variables, profile) };
+      if (draft.state !== 'closing') writable(draft);
+      draft.record = withoutAuth(draft.record, profile);
     },
     clearAllAuthProfiles() {
       for (const profile of Object.keys(draft.record.auth)) this.clearAuthProfile(profile);

@@ -1,21 +1,26 @@
-import type { Send } from './adapter.ts';
-import { engineKey, senderKey } from './attach.ts';
+import type { Archive } from './archive.ts';
+import { engineKey } from './attach.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Activity, keyOf, partsOf } from './core/activity.ts';
 import type { Address, ConversationRecord } from './core/conversation.ts';
 import { type Explanation, explain } from './core/explain.ts';
-import type { EndpointSettings, OrganizationSettings, Policy } from './core/policy.ts';
+import type { Policy } from './core/policy.ts';
 import { transition } from './core/transition.ts';
 import { emitter, type Listener } from './emitter.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { AdjournError } from './errors.ts';
 import type { EventName } from './events.ts';
+import type { EndpointOptions, OrganizationOptions } from './hooks.ts';
 import { freshSession } from './intake.ts';
-import { type Job, newJob } from './job.ts';
-import { settings } from './settings.ts';
-import { patienceMs } from './shared.ts';
+import type { Job } from './job.ts';
+import { jobOutside } from './outside.ts';
+import { pacer } from './pacing.ts';
+import { rearm, survey } from './reconfigure.ts';
+import { type SettingsChange, settings } from './settings.ts';
 import type { Store } from './store.ts';
 import type { Session, Turn } from './turn.ts';
+import { vault } from './vault.ts';
+import { createWorker, type WorkerOptions } from './worker.ts';
 
 /** The four methods that console, pino and Bolt's logger have in common. */
 export interface Logger {
@@ -31,15 +36,39 @@ export interface SessionsOptions<Data = unknown, Endpoint extends string = strin
   /** What `session.data` starts as. @default () => ({}) */
   readonly initial?: (() => Data) | undefined;
   /** Session settings by endpoint. Its keys type every `endpoint` option. */
-  readonly endpoints?: Readonly<Record<Endpoint, EndpointSettings>> | undefined;
+  readonly endpoints?: Readonly<Record<Endpoint, EndpointOptions<Data>>> | undefined;
   /** Defaults for all endpoints, and what they may not exceed. */
-  readonly organization?: OrganizationSettings | undefined;
+  readonly organization?: OrganizationOptions<Data> | undefined;
   /** Session time. @default the machine's clock */
   readonly clock?: Clock | undefined;
   /** One line per endpoint at its mount, and warnings. Never message text. @default console */
   readonly logger?: Logger | undefined;
   /** How long a lease lasts without renewal, milliseconds. @default 30000 */
   readonly leaseMs?: number | undefined;
+  /** Where closed sessions go for good. @default nowhere */
+  readonly archive?: Archive | undefined;
+  /**
+   * Encrypts auth profiles at rest: the first key writes, all of them read. Texts with at least 32 random bytes in them.
+   * @default they are kept as they are
+   */
+  readonly encryptionKeys?: readonly string[] | undefined;
+  /** Closes and warns by itself once an adapter is mounted; `false` where `sweep()` is called from outside. @default {} */
+  readonly worker?: WorkerOptions | false | undefined;
+}
+
+/** What a change of settings would do, or did. */
+export interface ConfigureReport {
+  /** Live sessions on the endpoints concerned. */
+  readonly sessions: number;
+  /** Those that are over within a minute because of the change alone. */
+  readonly closing: number;
+}
+
+export interface ConfigureOptions {
+  /** `live`: for sessions that are live, too. `nextSession`: for those that begin from now on. @default 'live' */
+  readonly apply?: 'live' | 'nextSession' | undefined;
+  /** Only says what would happen. @default false */
+  readonly dryRun?: boolean | undefined;
 }
 
 /**
@@ -76,6 +105,20 @@ export interface Sessions<Data = unknown, Endpoint extends string = string> {
   ): Promise<{ readonly key: string; readonly id: string }>;
   /** The effective expiration of a conversation's session, and everything that led to it. @throws AdjournError `STORE_UNAVAILABLE` */
   explain(key: string): Promise<Explanation>;
+  /**
+   * Changes settings while running: those given replace those that stand, others stay. A session that the change alone would end
+   * lives for another minute; whatever changes, nothing is closed twice and none that was over is revived.
+   * @throws AdjournError `ADJ_CONFIG_INVALID` and nothing has changed, `STORE_UNAVAILABLE`
+   */
+  configure(change: SettingsChange, options?: ConfigureOptions): Promise<ConfigureReport>;
+  /** Ends a conversation's live session with reason `api`. @returns whether one was live */
+  end(key: string): Promise<boolean>;
+  /** Begins to close and warn; happens by itself with the first adapter unless `worker` is false. */
+  start(): void;
+  /** Stops that, and waits for what is under way. */
+  stop(): Promise<void>;
+  /** Does everything that is due now, once: for a cron route. @returns how many conversations were looked after */
+  sweep(): Promise<number>;
   /** Listens to events of one name, or to all with `'*'`. @returns stops listening */
   on<Name extends EventName | '*'>(name: Name, listener: Listener<Name>): () => void;
   /** Waits for running turns, then closes the store. */
@@ -98,11 +141,21 @@ export function sessionsOver<Data, Endpoint extends string>(
     clock,
     leaseMs,
     initial: options.initial ?? (() => ({})),
-    settings: settings(options.endpoints ?? {}, organization, (line) => logger.info(line)),
+    settings: settings(
+      (options.endpoints ?? {}) as Record<string, EndpointOptions<never>>,
+      organization as OrganizationOptions<never>,
+      logger,
+    ),
     emitter: emitter(() => logger.error('adjourn: a listener threw')),
-    senders: new Map<string, Send>(),
+    senders: new Map(),
+    replays: new Map(),
+    archive: options.archive,
+    vault: vault(options.encryptionKeys),
+    pace: pacer(),
     warn: (line) => logger.warn(line),
   });
+  const worker = createWorker(engine, options.worker || {});
+  if (options.worker !== false) engine.mounted = worker.start;
   const typed = (turn: Turn | undefined) => turn as Turn<Data> | undefined;
   const sessions: Sessions<Data, Endpoint> = {
     clock,
@@ -129,8 +182,8 @@ export function sessionsOver<Data, Endpoint extends string>(
           where: `endpoint ${address.endpoint}`,
         });
       }
-      const job = jobFor(engine, key, activity, undefined);
-      const fresh = freshSession(engine.initial);
+      const job = jobOutside(engine, key, 'open', address);
+      const fresh = freshSession(engine.initial, engine.settings.functions(address.channel, address.endpoint), address.user);
       const record = await engine.change(job, (before) =>
         transition(before, { type: 'started', user: address.user, reason, address, fresh }, policy, clock.now()),
       );
@@ -140,9 +193,35 @@ export function sessionsOver<Data, Endpoint extends string>(
       const { policy, record } = await find(engine, key);
       return explain(record?.session, policy, clock.now());
     },
+    async configure(change, { apply = 'live', dryRun = false } = {}) {
+      const now = clock.now();
+      const before = (channel: string, endpoint: string) => engine.settings.policy(channel, endpoint);
+      const concerns = (endpoint: string) => change.organization !== undefined || Object.hasOwn(change.endpoints ?? {}, endpoint);
+      const report = await survey(store, before, engine.settings.preview(change, now, apply), concerns, now);
+      if (!dryRun) {
+        engine.settings.configure(change, now, apply);
+        await rearm(engine, report.keys);
+      }
+      return { sessions: report.sessions, closing: report.closing };
+    },
+    async end(key) {
+      const job = await outside(engine, key);
+      let ended = false;
+      await engine.change(job, (before) => {
+        const next = transition(before, { type: 'ended', reason: 'api' }, job.policy, clock.now());
+        ended = next.events.some((event) => event.type === 'closed' && event.reason === 'api');
+        return next;
+      });
+      return ended;
+    },
+    start: worker.start,
+    stop: worker.stop,
+    sweep: worker.sweep,
     on: engine.emitter.on,
     async close() {
+      await worker.stop();
       await engine.boxes.drained();
+      await Promise.allSettled([...engine.background]);
       await store.close();
     },
   };
@@ -157,52 +236,8 @@ async function find(engine: Engine, key: string): Promise<{ policy: Policy; reco
   return { policy: engine.settings.policy(channel, endpoint), record };
 }
 
-/** A job without a request behind it: replies go to the stored address. */
+/** A job in a conversation whose address is the stored one. */
 async function outside(engine: Engine, key: string): Promise<Job> {
   const { record } = await find(engine, key);
-  const { channel, conversation, user } = partsOf(key);
-  const place = record?.address?.conversation ?? {
-    id: conversation,
-    kind: user === undefined ? ('direct' as const) : ('shared' as const),
-  };
-  return jobFor(
-    engine,
-    key,
-    { kind: 'lifecycle', type: 'run', channel, conversation: place, user: record?.address?.user ?? user },
-    record?.address,
-  );
-}
-
-function jobFor(engine: Engine, key: string, about: Activity, address: Address | undefined): Job {
-  const { channel, endpoint } = partsOf(key);
-  const reply = async (message: unknown) => {
-    const send = engine.senders.get(senderKey(channel, endpoint)) ?? engine.senders.get(senderKey(channel, undefined));
-    if (send && address) return send(address, message);
-    throw new AdjournError('ADJ_NO_SENDER', address ? 'No adapter that can send later is mounted.' : 'No address is known yet.', {
-      where: key,
-      hint: 'Mount the channel’s adapter in this process, and open the session with its address.',
-    });
-  };
-  const nothing = async () => {};
-  return newJob(
-    {
-      activities: [about],
-      hosts: [],
-      host: undefined,
-      reply,
-      run: nothing,
-      pass: nothing,
-      consumed: nothing,
-      duplicate: nothing,
-    },
-    about,
-    {
-      channel,
-      endpoint,
-      key,
-      policy: engine.settings.policy(channel, endpoint),
-      arrivedAt: engine.clock.now(),
-      waitMs: patienceMs,
-    },
-  );
+  return jobOutside(engine, key, 'run', record?.address);
 }

@@ -2,13 +2,12 @@ import type { Outcome } from './adapter.ts';
 import type { ConversationRecord } from './core/conversation.ts';
 import type { Policy } from './core/policy.ts';
 import { transition } from './core/transition.ts';
-import { AdjournError } from './errors.ts';
 import { closeOf, verdictOf } from './exclusive.ts';
 import type { Job } from './job.ts';
 import type { Slot } from './mailbox.ts';
 import type { Running } from './running.ts';
 import { type Draft, sessionView } from './session-view.ts';
-import { realNow, type Shell, whereOf } from './shell.ts';
+import { busy, realNow, type Shell, whereOf } from './shell.ts';
 
 /** Work that has no vendor waiting for it may wait this long for a busy conversation, ms. */
 export const patienceMs = 60_000;
@@ -26,7 +25,7 @@ export async function shared(shell: Shell, job: Job, slot: Slot, record: Convers
     return { verdict: 'drop', saved: Promise.resolve(true) };
   }
   // Nothing expires while a handler of the same conversation runs.
-  const taken = shell.decide(job, record, undying(job.policy));
+  const taken = shell.decide(job, record, { policy: undying(job.policy) });
   if (taken.deliver.length === 0) {
     await shell.answer(job, taken, true);
     return { verdict: verdictOf(taken), saved: afterwards(shell, job, slot, false, []) };
@@ -62,7 +61,7 @@ async function afterwards(shell: Shell, job: Job, slot: Slot, failed: boolean, u
     if (taken.deliver.length > 0 && !failed) {
       for (const update of updates) {
         try {
-          update(sessionView(draft));
+          update(sessionView(draft, shell.vault));
         } catch (error) {
           shell.report(error, whereOf(job));
         }
@@ -81,10 +80,6 @@ async function afterwards(shell: Shell, job: Job, slot: Slot, failed: boolean, u
   } finally {
     slot.leave();
   }
-}
-
-export function busy(job: Job): AdjournError {
-  return new AdjournError('LEASE_TIMEOUT', 'The conversation stayed busy.', { where: job.key, hint: 'Try again later.' });
 }
 
 function undying(policy: Policy): Policy {

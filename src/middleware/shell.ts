@@ -1,20 +1,26 @@
-import type { Send } from './adapter.ts';
+import type { Replay, Send } from './adapter.ts';
+import type { Archive } from './archive.ts';
 import type { Clock } from './clock.ts';
 import { type Conductor, conductor } from './conduct.ts';
 import { acknowledgementOf, commandOf } from './core/commands.ts';
-import type { ConversationRecord } from './core/conversation.ts';
+import { type ConversationRecord, withoutReceived } from './core/conversation.ts';
 import type { SessionEvent } from './core/effect.ts';
 import type { Policy } from './core/policy.ts';
 import type { Emitter } from './emitter.ts';
-import { isAdjournError } from './errors.ts';
+import { AdjournError, isAdjournError } from './errors.ts';
 import type { AdjournEvent, EventOrigin } from './events.ts';
+import type { ReturnKind } from './hooks.ts';
 import { type Hosts, hostRegistry } from './hosts.ts';
 import { freshSession, type Intake, intake } from './intake.ts';
 import type { Job } from './job.ts';
-import { type Mailbox, mailbox } from './mailbox.ts';
+import { type Mailbox, mailbox, type Slot } from './mailbox.ts';
+import { deliverOutbox, type InHand, nothingInHand } from './outbox.ts';
+import type { Pace } from './pacing.ts';
+import { probe } from './probe.ts';
 import { type Held, type Records, records } from './records.ts';
 import type { Settings } from './settings.ts';
 import type { Store } from './store.ts';
+import type { Vault } from './vault.ts';
 
 /** What `createSessions` puts together. */
 export interface ShellParts {
@@ -26,6 +32,11 @@ export interface ShellParts {
   readonly emitter: Emitter;
   /** Send outside any request, by channel and endpoint. */
   readonly senders: Map<string, Send>;
+  /** Deliver a kept message again, by channel and endpoint. */
+  readonly replays: Map<string, Replay>;
+  readonly archive: Archive | undefined;
+  readonly vault: Vault;
+  readonly pace: Pace;
   readonly warn: (line: string) => void;
 }
 
@@ -35,8 +46,17 @@ export interface Shell extends ShellParts {
   readonly boxes: Mailbox;
   readonly book: Records;
   readonly stage: Conductor;
+  /** Told when a channel is mounted. */
+  mounted: () => void;
+  /** Told when a record wants to be looked at again, epoch ms. */
+  woken: (at: number) => void;
+  /** Work that goes on after its turn; `sessions.close()` waits for it. */
+  readonly background: Set<Promise<unknown>>;
+  readonly inHand: InHand;
   /** Runs the core over a job's activities. */
-  decide(job: Job, record: ConversationRecord | null, policy?: Policy): Intake;
+  decide(job: Job, record: ConversationRecord | null, how?: { readonly policy?: Policy; readonly returns?: ReturnKind }): Intake;
+  /** Waits for a conversation's lease, follows its signpost, and works under it. @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE` */
+  underLease<T>(job: Job, work: (held: Held, job: Job) => Promise<T>): Promise<T>;
   /** Saves, releases and tells; false if it could not be saved, which is told instead. */
   save(job: Job, held: Held, record: ConversationRecord, told: readonly Told[]): Promise<boolean>;
   /** Gives consumed commands and duplicates their answers. What fails here was saved all the same, and is reported. */
@@ -55,7 +75,14 @@ export type Where = Omit<EventOrigin, 'at' | 'decidedAt'>;
 export function createShell(parts: ShellParts): Shell {
   const { clock, emitter, store } = parts;
   const hosts = hostRegistry();
-  const book = records(store, clock, parts.leaseMs);
+  const book = records(
+    store,
+    clock,
+    parts.leaseMs,
+    ({ channel, endpoint }) => parts.settings.policy(channel, endpoint),
+    (at) => shell.woken(at),
+  );
+  const boxes = mailbox();
   const emit = (event: object, where: Where, decidedAt = realNow()) =>
     emitter.emit({ at: clock.now(), ...event, ...where, decidedAt } as AdjournEvent);
   const tell: Shell['tell'] = (job, events, decidedAt) => {
@@ -66,23 +93,42 @@ export function createShell(parts: ShellParts): Shell {
     parts.warn(`adjourn: ${where.channel} endpoint ${where.endpoint}: ${code}`);
     emit({ type: 'error', code, error }, where);
   };
-  return {
+  const shell: Shell = {
     ...parts,
     hosts,
-    boxes: mailbox(),
+    boxes,
     book,
-    stage: conductor(clock, hosts, (error, job) => report(error, whereOf(job))),
-    decide: (job, record, policy = job.policy) =>
+    mounted: () => {},
+    woken: () => {},
+    background: new Set(),
+    inHand: nothingInHand(),
+    async underLease(job, work) {
+      const slot = enter(boxes, job, []);
+      let moved: string | undefined;
+      try {
+        const held = await book.begin(job, slot);
+        if (held === undefined) throw busy(job);
+        moved = held.record?.movedTo;
+        if (moved === undefined) return await work(held, job);
+        await book.release(held.lease);
+      } finally {
+        slot.leave();
+      }
+      return shell.underLease({ ...job, key: moved }, work);
+    },
+    stage: conductor(clock, hosts, parts.vault, (error, job) => report(error, whereOf(job))),
+    decide: (job, record, { policy = job.policy, returns } = {}) =>
       intake(record, job.items, {
         arrivedAt: job.arrivedAt,
         now: clock.now(),
         policy,
         address: job.address,
-        fresh: () => freshSession(parts.initial),
+        fresh: () => freshSession(parts.initial, parts.settings.functions(job.channel, job.endpoint), job.about.user),
+        returns,
       }),
     async save(job, held, record, told) {
       try {
-        await book.commit(job, held.lease, record);
+        await book.commit(job, held.lease, job.receivedAs === undefined ? record : withoutReceived(record, job.receivedAs));
       } catch (error) {
         const code = isAdjournError(error) ? error.code : 'STORE_UNAVAILABLE';
         report(error, whereOf(job));
@@ -90,6 +136,16 @@ export function createShell(parts: ShellParts): Shell {
         return false;
       }
       for (const [events, decidedAt] of told) tell(job, events, decidedAt);
+      // What others have saved they deliver themselves; if they died, the worker does.
+      const ours = told.flatMap(([events]) => events).flatMap((event) => (event.type === 'closed' ? [event.session] : []));
+      if (ours.length > 0) {
+        for (const id of ours) shell.inHand.told.add(id);
+        const outbox = (record.outbox ?? []).filter(({ id }) => ours.includes(id));
+        const after: Promise<unknown> = deliverOutbox(shell, job, { ...record, outbox })
+          .catch((error) => report(error, whereOf(job)))
+          .finally(() => shell.background.delete(after));
+        shell.background.add(after);
+      }
       return true;
     },
     async answer(job, taken, saved) {
@@ -108,6 +164,21 @@ export function createShell(parts: ShellParts): Shell {
     tell,
     report,
   };
+  return shell;
+}
+
+/** A place in a conversation's queue; leaving it is the end of the turn. */
+export function enter(boxes: Mailbox, job: Job, ids: readonly string[]): Slot {
+  const slot = boxes.enter(job.key, ids);
+  const leave = () => {
+    slot.leave();
+    probe('ended', job);
+  };
+  return { ...slot, leave };
+}
+
+export function busy(job: Job): AdjournError {
+  return new AdjournError('LEASE_TIMEOUT', 'The conversation stayed busy.', { where: job.key, hint: 'Try again later.' });
 }
 
 export function whereOf(job: Job): Where {

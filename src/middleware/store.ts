@@ -28,6 +28,8 @@ export interface Store {
    * Takes no lease: the caller begins each with `waitMs: 0` and skips the busy ones, whose own turn re-arms them.
    */
   claimDue(now: number, limit: number, claimMs: number): Promise<string[]>;
+  /** The earliest `wakeAt` there is, epoch ms; null for none. */
+  nextWake(): Promise<number | null>;
   /** Reads records without a lease, a page at a time. */
   find(query: FindQuery): Promise<FoundPage>;
   close(): Promise<void>;

@@ -73,6 +73,8 @@ export interface Dialog {
   readonly stack: readonly DialogFrame[];
   /** The innermost one. */
   readonly current: DialogFrame | undefined;
+  /** How often the user has discarded dialogs in this session: what is kept elsewhere by `session.id` and this goes with them. */
+  readonly discards: number;
   push(id: string, state?: unknown): void;
   /** Replaces the innermost dialog's state. */
   set(state: unknown): void;

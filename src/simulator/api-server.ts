@@ -8,6 +8,8 @@ export interface ApiWorld {
   readonly vendors: readonly Vendor[];
   readonly faults: Faults;
   worldOf(vendor: Vendor): VendorWorld;
+  /** How long a call without an answer stays open. */
+  patience(): Promise<void>;
   /** A call that no vendor here answers. */
   unknown(call: ApiCall, channel: string | undefined): void;
   /** The number of calls that are being answered has changed. */
@@ -18,20 +20,29 @@ export interface ApiServer {
   readonly url: string;
   /** Calls that have come in and are not answered yet. */
   open(): number;
+  /** Those of them that get no answer. */
+  held(): number;
   close(): Promise<void>;
 }
 
 /** One HTTP server on 127.0.0.1 for the APIs of all vendors. */
 export async function startApiServer(world: ApiWorld): Promise<ApiServer> {
   let open = 0;
+  const held = new Set<ServerResponse>();
+  const hold = (res: ServerResponse) => {
+    held.add(res);
+    world.changed();
+    void world.patience().then(() => res.destroy());
+  };
   const server = createServer((req, res) => {
     open += 1;
     res.once('close', () => {
       open -= 1;
+      held.delete(res);
       world.changed();
     });
     readCall(req).then(
-      (call) => answer(call, res, world),
+      (call) => answer(call, res, world, hold),
       () => res.destroy(),
     );
   });
@@ -42,6 +53,7 @@ export async function startApiServer(world: ApiWorld): Promise<ApiServer> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     open: () => open,
+    held: () => held.size,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -65,12 +77,12 @@ async function readCall(req: IncomingMessage): Promise<ApiCall> {
   };
 }
 
-function answer(call: ApiCall, res: ServerResponse, world: ApiWorld): void {
+function answer(call: ApiCall, res: ServerResponse, world: ApiWorld, hold: (res: ServerResponse) => void): void {
   const owners = world.vendors.filter((one) => one.owns(call));
   for (const vendor of owners) {
     const met = world.faults.meet(vendor, call, () => void vendor.api(call, world.worldOf(vendor)));
-    if (met.meets === 'break') {
-      res.destroy();
+    if (met.meets === 'silence') {
+      hold(res);
       return;
     }
     const found = met.meets === 'answer' ? met.answer : vendor.api(call, world.worldOf(vendor));

@@ -2,14 +2,14 @@ import type { ApiAnswer, ApiCall, Vendor } from './vendor.ts';
 
 /**
  * What can go wrong with a vendor's API. `500-delivered`: the message arrives, the call fails.
- * `timeout`: the connection breaks without an answer, and nothing arrives.
+ * `timeout`: no answer comes until the connection breaks, and nothing arrives.
  */
 export type Fault = '429' | '500' | '500-delivered' | 'timeout' | 'window' | 'blocked';
 
-/** What a call meets: an answer of its own, a broken connection, or the normal course. */
+/** What a call meets: an answer of its own, no answer at all, or the normal course. */
 export type Met =
   | { readonly meets: 'answer'; readonly answer: ApiAnswer }
-  | { readonly meets: 'break' }
+  | { readonly meets: 'silence' }
   | { readonly meets: 'nothing' };
 
 /** The faults that wait for each vendor's next calls, in the order they were asked for. */
@@ -31,7 +31,7 @@ export function faults(): Faults {
         case undefined:
           return { meets: 'nothing' };
         case 'timeout':
-          return { meets: 'break' };
+          return { meets: 'silence' };
         case '500-delivered':
           deliver();
           return { meets: 'answer', answer: vendor.fault('500', call) };

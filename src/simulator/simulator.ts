@@ -16,6 +16,8 @@ export interface SimulatorOptions {
   readonly clock?: Clock | undefined;
   /** @default all six */
   readonly vendors?: readonly Vendor[] | undefined;
+  /** How long a call that meets `timeout` stays open before its connection breaks, vendors' time. @default 0 */
+  readonly silenceMs?: number | undefined;
   /** A bot answered a webhook; told before the messages that its answer holds. */
   readonly onDelivered?: ((delivered: Delivered) => void) | undefined;
   /** Somebody got a message. */
@@ -93,6 +95,8 @@ export interface Simulator {
   fail(channel: string, fault: Fault, times: number): void;
   /** Calls to the vendors' APIs that are not answered yet. */
   openCalls(): number;
+  /** Those of them that meet `timeout`: only time ends them. */
+  silentCalls(): number;
   close(): Promise<void>;
 }
 
@@ -107,7 +111,7 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
       hint: 'Unset it to simulate.',
     });
   }
-  const { clock = systemClock, vendors = allVendors } = options;
+  const { clock = systemClock, vendors = allVendors, silenceMs = 0 } = options;
   const identities = new Map<string, Map<string, Identity>>(vendors.map((vendor) => [vendor.channel, new Map()]));
   const known = people();
   const failing = faults();
@@ -146,6 +150,7 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
     worldOf,
     unknown: (call, channel) =>
       options.onUnknownRoute?.({ channel, method: call.method, path: call.path.split('?')[0] ?? call.path }),
+    patience: async () => (silenceMs === 0 ? undefined : clock.sleep(silenceMs)),
     changed: () => options.onActivity?.(),
   });
 
@@ -199,6 +204,7 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
       failing.add(vendorOf(channel).channel, fault, times);
     },
     openCalls: () => server.open(),
+    silentCalls: () => server.held(),
     async close() {
       mail.close();
       await server.close();

@@ -74,6 +74,8 @@ export function keyvStore(keyv?: KeyvLike, options: KeyvStoreOptions = {}): Stor
     renew: async (lease) => leases.renew(lease),
     release: async (lease) => leases.release(lease),
 
+    nextWake: async () => (await catalogue.index()).earliest() ?? null,
+
     async claimDue(now, limit, claimMs) {
       return (await catalogue.index()).claim(now, limit, now + claimMs);
     },

@@ -9,10 +9,10 @@ import {
 } from '@microsoft/agents-hosting';
 import { CloudAdapter, ConfigurationBotFrameworkAuthentication } from 'botbuilder';
 import express from 'express';
-import { type AzureActivity, type AzureOptions, azureSessions } from '../../src/adapters/azure.ts';
+import { type AzureActivity, type AzureOptions, type AzureSenderOptions, azureSessions } from '../../src/adapters/azure.ts';
 import { type AdjournEvent, createSessions, type Sessions, type SessionsOptions } from '../../src/index.ts';
 import { azureVendor } from '../../src/simulator/channels/azure.ts';
-import { type Act, createSimulator, type Webhook, type WebhookAnswer } from '../../src/simulator/simulator.ts';
+import { type Act, createSimulator, type Fault, type Webhook, type WebhookAnswer } from '../../src/simulator/simulator.ts';
 import { type VirtualClock, virtualClock } from '../../src/testing/virtual-clock.ts';
 
 const nothing = () => {};
@@ -49,6 +49,10 @@ export interface Bot extends AsyncDisposable {
   post(webhook: Webhook): Promise<WebhookAnswer>;
   /** A turn the bot begins itself. */
   begins(reference: Reference, logic: Logic): Promise<void>;
+  /** The Bot Connector's next call that sends something meets a fault. */
+  fails(fault: Fault): void;
+  /** What a process that runs only the worker gives `azureSender`. */
+  worker(): Pick<AzureSenderOptions, 'adapter' | 'appId' | 'serviceHosts'>;
 }
 
 /** A conversation reference with the fields of both SDKs. */
@@ -79,12 +83,13 @@ interface Ids {
 interface Hosted {
   handle(req: express.Request, res: express.Response): Promise<void>;
   begins: Bot['begins'];
+  newAdapter(): AzureSenderOptions['adapter'];
   readonly verify?: express.RequestHandler;
 }
 
-interface Setup {
+export interface Setup {
   readonly logic: (context: Context, bot: Bot) => Promise<void>;
-  readonly sessions?: SessionsOptions<Data, string>;
+  readonly sessions?: SessionsOptions<Data, string> | undefined;
   readonly options?: AzureOptions;
   /** Agents SDK only. */
   readonly longRunningMessages?: boolean;
@@ -92,7 +97,7 @@ interface Setup {
   readonly ticksToConnect?: number;
 }
 
-type Sdk = 'botbuilder' | 'agents-hosting';
+export type Sdk = 'botbuilder' | 'agents-hosting';
 export const sdks: readonly Sdk[] = ['botbuilder', 'agents-hosting'];
 
 export async function startBot(
@@ -116,7 +121,8 @@ export async function startBot(
   });
   const events: AdjournEvent[] = [];
   sessions.on('*', (event) => void events.push(event));
-  const middleware = azureSessions(sessions, { endpoint: 'main', appId, ...options });
+  const serviceHosts = ['127.0.0.1'];
+  const middleware = azureSessions(sessions, { endpoint: 'main', appId, serviceHosts, ...options });
   const onError = async (_context: unknown, error: unknown) => void errors.push(error);
   const run = (context: Context) => logic(context, bot);
 
@@ -163,6 +169,8 @@ export async function startBot(
     },
     post,
     begins: hosted.begins,
+    fails: (fault) => simulator.fail('azure', fault, 1),
+    worker: () => ({ adapter: hosted.newAdapter(), appId, serviceHosts }),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
@@ -190,18 +198,20 @@ export async function startBot(
         },
       }),
     });
-    const adapter = new CloudAdapter(authentication);
+    const newAdapter = () => new CloudAdapter(authentication);
+    const adapter = newAdapter();
     adapter.use(middleware);
     adapter.onTurnError = onError;
     return {
       handle: (req, res) => adapter.process(req, res, run),
       begins: (reference, work) => adapter.continueConversationAsync(appId, reference, work),
+      newAdapter,
     };
   }
 
   function onAgents(): Hosted {
     const trust = getAuthConfigWithDefaults({ clientId: appId, authorityEndpoint: `${simulator.url}/bot`, issuers: [issuer] });
-    const adapter = new (class extends AgentsAdapter {
+    const Adapter = class extends AgentsAdapter {
       protected override async createConnectorClientWithIdentity(
         _identity: object,
         { serviceUrl: to = '' }: { serviceUrl?: string },
@@ -209,7 +219,9 @@ export async function startBot(
         for (let tick = 0; tick < ticksToConnect; tick++) await new Promise(setImmediate);
         return ConnectorClient.createClientWithToken(to, token);
       }
-    })(trust);
+    };
+    const newAdapter = () => new Adapter(trust);
+    const adapter = newAdapter();
     const agent = new AgentApplication({ adapter, longRunningMessages, agentAppId: appId });
     agent.adapter.use(middleware);
     agent.onError(onError);
@@ -217,6 +229,7 @@ export async function startBot(
     return {
       handle: (req, res) => adapter.process(req, res, (context) => agent.run(context).then(nothing)),
       begins: (reference, work) => adapter.continueConversation(appId, reference, work),
+      newAdapter,
       verify: authorizeJWT(trust),
     };
   }

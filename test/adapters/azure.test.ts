@@ -169,6 +169,7 @@ describe.each(sdks)('azureSessions on %s', (sdk) => {
     const { promise: work, resolve: finish } = Promise.withResolvers<void>();
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
     await using bot = await startBot(sdk, {
+      sessions: { worker: false },
       async logic(context, { sessions }) {
         const turn = sessions.turn(context);
         const { text = '' } = context.activity;
@@ -243,6 +244,7 @@ describe.each(sdks)('azureSessions on %s', (sdk) => {
   it('holds the request until the turn is saved, and replies afterwards by a turn of its own', async () => {
     const { promise: job, resolve: finish } = Promise.withResolvers<void>();
     await using bot = await startBot(sdk, {
+      sessions: { worker: false },
       async logic(context, { sessions }) {
         const turn = sessions.turn(context);
         turn?.waitUntil(job.then(() => turn.reply('done')));

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { messagingApi, middleware, type webhook } from '@line/bot-sdk';
 import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
 import { type LineOptions, lineErrors } from '../../src/adapters/line.ts';
-import { type AdjournEvent, createSessions, type EndpointSettings } from '../../src/index.ts';
+import { type AdjournEvent, createSessions, type EndpointSettings, type SessionsOptions } from '../../src/index.ts';
 import { lineVendor } from '../../src/simulator/channels/line.ts';
 import { createSimulator } from '../../src/simulator/simulator.ts';
 import type { Act, Signature, Webhook } from '../../src/simulator/vendor.ts';
@@ -17,10 +17,16 @@ export interface Notes {
 export type LineWebhookEvent = webhook.Event;
 
 /** A LINE bot to be: the real SDK and Express, LINE's side simulated, sessions in memory, time virtual. */
-export async function lineBot(settings: EndpointSettings = {}) {
+export async function lineBot(settings: EndpointSettings = {}, more: Pick<SessionsOptions, 'worker'> = {}) {
   const clock = virtualClock({ start: '2026-11-02T10:00:00Z' });
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
-  const sessions = createSessions<Notes, 'chat'>({ initial: () => ({ seen: [] }), endpoints: { chat: settings }, clock, logger });
+  const sessions = createSessions<Notes, 'chat'>({
+    initial: () => ({ seen: [] }),
+    endpoints: { chat: settings },
+    clock,
+    logger,
+    ...more,
+  });
   const events: AdjournEvent[] = [];
   sessions.on('*', (event) => events.push(event));
   const received: string[] = [];

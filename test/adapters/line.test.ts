@@ -97,13 +97,10 @@ describe('the event handler form', () => {
     await bot.does('ada', { does: 'joins' });
     await bot.raw({ destination: bot.identity.account, events: [standby, { type: 'orbit', moons: 2 }, null] });
     await bot.raw({ hello: 'world' });
-    expect(others).toEqual([
-      expect.objectContaining({ type: 'follow' }),
-      standby,
-      { type: 'orbit', moons: 2 },
-      null,
-      { hello: 'world' },
-    ]);
+    // Different conversations have no order between them.
+    const all = [expect.objectContaining({ type: 'follow' }), standby, { type: 'orbit', moons: 2 }, null, { hello: 'world' }];
+    expect(others).toEqual(expect.arrayContaining(all));
+    expect(others).toHaveLength(all.length);
     expect(bot.events).toEqual([]);
   });
 

@@ -4,9 +4,10 @@ import express, { type ErrorRequestHandler, type Express } from 'express';
 import { type MessengerOptions, messengerSessions } from '../../src/adapters/messenger.ts';
 import type { EventHandler } from '../../src/adapters/support/webhook.ts';
 import { type WhatsAppOptions, whatsappSessions } from '../../src/adapters/whatsapp.ts';
-import { type AdjournEvent, createSessions, type Turn } from '../../src/index.ts';
+import { type AdjournEvent, createSessions, type SessionsOptions, type Turn } from '../../src/index.ts';
 import { messengerVendor } from '../../src/simulator/channels/messenger.ts';
 import { whatsappVendor } from '../../src/simulator/channels/whatsapp.ts';
+import { countCalls } from '../../src/simulator/scenario/calls.ts';
 import { type Act, createSimulator, type Signature, type Webhook } from '../../src/simulator/simulator.ts';
 import { virtualClock } from '../../src/testing/virtual-clock.ts';
 
@@ -19,23 +20,30 @@ export type MetaChannelName = 'messenger' | 'whatsapp';
 /** Settings of both channels that the tests change. */
 export type MetaOptions = Partial<MessengerOptions & WhatsAppOptions>;
 
+export interface MetaBotOptions extends Partial<SessionsOptions<Notes, string>> {
+  /** Takes what the bot sends in the simulator's place. */
+  readonly graph?: { readonly url: string; busy(): boolean } | undefined;
+}
+
 /** A bot on real Express behind one of Meta's channels, its sessions in memory, on a virtual clock; the simulator is Meta. */
-export async function metaBot(channel: MetaChannelName) {
-  const clock = virtualClock({ start: '2026-11-02T10:00:00Z' });
+export async function metaBot(channel: MetaChannelName, { graph, ...settings }: MetaBotOptions = {}) {
+  const busy = () => simulator.openCalls() + calls.open() > 0 || graph?.busy() === true;
+  const clock = virtualClock({ start: '2026-11-02T10:00:00Z', settle: () => rest(busy) });
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
-  const sessions = createSessions<Notes, string>({ initial: () => ({ seen: [] }), clock, logger });
+  const sessions = createSessions<Notes, string>({ initial: () => ({ seen: [] }), clock, logger, ...settings });
   const events: AdjournEvent[] = [];
   sessions.on('*', (event) => events.push(event));
   const received: string[] = [];
   const vendor = channel === 'messenger' ? messengerVendor : whatsappVendor;
   const simulator = await createSimulator({ clock, onReceived: ({ user, text }) => void received.push(`${user}: ${text}`) });
+  const calls = countCalls(simulator.url, () => {});
   const identity = simulator.identity(channel, 'main');
   const options = (more: MetaOptions = {}): MessengerOptions & WhatsAppOptions => ({
     endpoint: 'main',
     appSecret: identity.secret,
     verifyToken: 'tide-table',
     accessToken: identity.token,
-    graphBaseUrl: simulator.url,
+    graphBaseUrl: graph?.url ?? simulator.url,
     ...(more as object),
   });
 
@@ -100,11 +108,17 @@ export async function metaBot(channel: MetaChannelName) {
       server.close();
       await sessions.close();
       await simulator.close();
+      calls.close();
     },
   };
 }
 
 export type MetaBot = Awaited<ReturnType<typeof metaBot>>;
+
+/** Time stands still while calls are open, and for some turns of the event loop after. */
+async function rest(busy: () => boolean): Promise<void> {
+  for (let still = 0; still < 10; still = busy() ? 0 : still + 1) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Several webhooks as one request: Meta batches by adding entries. */
 export function batch(...webhooks: readonly Webhook[]): Webhook {

@@ -186,7 +186,7 @@ describe('an installation', () => {
     const third = desk({ store });
     slackSessions(third.sessions, { endpoint: 'desk', authorize, client });
     await third.sessions.run(key, (turn) => turn.reply('Shipped.'));
-    expect(sent).toEqual([{ channel: dm, text: 'Shipped.', token: 'xoxb-found' }]);
+    expect(sent).toEqual([{ channel: dm, text: 'Shipped.', token: 'xoxb-found', team_id: team }]);
   });
 
   it('is where the bot may begin: the person then continues its session', async () => {

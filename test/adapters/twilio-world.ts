@@ -42,7 +42,7 @@ export function twilioWorld(settings: SessionsOptions<Data, 'sms'> = {}): World 
   const events: AdjournEvent[] = [];
   const stops: (() => void)[] = [];
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
-  const sessions = createSessions<Data, 'sms'>({ clock, logger, initial: () => ({ notes: [] }), ...settings });
+  const sessions = createSessions<Data, 'sms'>({ clock, logger, initial: () => ({ notes: [] }), worker: false, ...settings });
   sessions.on('*', (event) => void events.push(event));
 
   return {

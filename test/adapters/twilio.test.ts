@@ -162,7 +162,7 @@ describe.each(forms)('%s', (form) => {
 
     const key = world.events.find((event) => event.type === 'opened')?.key ?? '';
     await world.sessions.run(key, (turn) => turn.reply('later'));
-    expect(sent.at(-1)).toEqual({ ...way, body: 'later' });
+    expect(sent.at(-1)).toEqual({ ...way, body: 'later', validityPeriod: 600 });
   });
 
   it('says what is missing when it shall reply without a client', async () => {

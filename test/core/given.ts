@@ -1,15 +1,16 @@
 import { expect } from 'vitest';
 import type { CommandActivity, CommandName, MessageActivity, PostbackActivity } from '../../src/middleware/core/activity.ts';
 import type { ConversationRecord } from '../../src/middleware/core/conversation.ts';
+import type { Arrived, ConversationEvent, Transition } from '../../src/middleware/core/happening.ts';
 import {
-  type ChannelDefaults,
+  type ChannelFacts,
   type EndpointSettings,
   type OrganizationSettings,
   type Policy,
   resolvePolicy,
 } from '../../src/middleware/core/policy.ts';
 import type { SessionState } from '../../src/middleware/core/session.ts';
-import { type Arrived, type ConversationEvent, type Transition, transition } from '../../src/middleware/core/transition.ts';
+import { transition } from '../../src/middleware/core/transition.ts';
 
 export const second = 1_000;
 export const minute = 60_000;
@@ -25,9 +26,9 @@ export function at(time: string): number {
 export function policyOf(
   endpoint: EndpointSettings = {},
   organization: OrganizationSettings = {},
-  channel: ChannelDefaults = {},
+  channel: Partial<ChannelFacts> = {},
 ): Policy {
-  const { policy, problems } = resolvePolicy(endpoint, organization, channel);
+  const { policy, problems } = resolvePolicy(endpoint, organization, { channel });
   expect(problems).toEqual([]);
   return policy;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { ConversationRecord } from '../../src/middleware/core/conversation.ts';
+import { wakeAt } from '../../src/middleware/core/due.ts';
 import { deadlineOf } from '../../src/middleware/core/expiry.ts';
-import { wakeAt } from '../../src/middleware/core/transition.ts';
 import { readVariable } from '../../src/middleware/core/variables.ts';
 import { at, control, conversation, message, minute, policyOf } from './given.ts';
 
@@ -13,6 +14,11 @@ function begun(policy = policyOf()) {
   talk.arrives('10:00', message('hi'), { id: 'm0' });
   talk.returns('10:00');
   return talk;
+}
+
+/** A record whose closes have been archived and told. */
+function delivered({ outbox: _done, ...record }: ConversationRecord): ConversationRecord {
+  return record;
 }
 
 describe('expiration at the next message', () => {
@@ -364,7 +370,7 @@ describe('commands', () => {
     });
     expect(deadlineOf(talk.session, policyOf())).toBe(at('10:35'));
     talk.arrives('10:06', message('discard'));
-    expect(talk.session).toMatchObject({ dialog: [], tags: { current: [], historic: [] } });
+    expect(talk.session).toMatchObject({ dialog: [], discards: 2, tags: { current: [], historic: [] } });
   });
 
   test('discard all empties dialogs, tags and sentiment in the same session', () => {
@@ -373,6 +379,7 @@ describe('commands', () => {
     expect(talk.session).toMatchObject({
       id: 's1',
       dialog: [],
+      discards: 1,
       tags: { current: [], historic: [] },
       lastActivityAt: at('10:05'),
     });
@@ -476,27 +483,27 @@ describe('what opens nothing', () => {
 describe('the next look at a record', () => {
   test('a day after the deadline, or never', () => {
     const talk = begun();
-    expect(wakeAt(talk.record, policyOf())).toBe(at('10:30') + day);
-    expect(wakeAt(talk.record, policyOf({ expiration: 0 }))).toBeNull();
+    expect(wakeAt(delivered(talk.record), policyOf(), at('10:00'))).toBe(at('10:30') + day);
+    expect(wakeAt(delivered(talk.record), policyOf({ expiration: 0 }), at('10:00'))).toBeNull();
   });
 
   test('once nothing can be redelivered any more and nothing can be read any more', () => {
     const policy = policyOf({}, {}, { redeliversForMs: 8 * day });
     const talk = begun(policy);
     talk.step({ type: 'ended', reason: 'bot' }, at('10:10'));
-    expect(wakeAt(talk.record, policy)).toBe(at('10:10') + 8 * day);
+    expect(wakeAt(delivered(talk.record), policy, at('10:00'))).toBe(at('10:10') + 8 * day);
     talk.arrives('10:20', message('discard'), { id: 'm9' });
-    expect(wakeAt(talk.record, policy)).toBe(at('10:20') + 8 * day);
+    expect(wakeAt(delivered(talk.record), policy, at('10:00'))).toBe(at('10:20') + 8 * day);
     talk.changes((record) => ({ ...record, variables: { a: { value: 1, scope: 'session', until: at('10:00') + 30 * day } } }));
-    expect(wakeAt(talk.record, policy)).toBe(at('10:00') + 30 * day);
+    expect(wakeAt(delivered(talk.record), policy, at('10:00'))).toBe(at('10:00') + 30 * day);
   });
 
   test('never while a variable or a token must be kept', () => {
     const talk = begun();
     talk.step({ type: 'ended', reason: 'bot' }, at('10:10'));
     talk.changes((record) => ({ ...record, auth: { google: 'token' } }));
-    expect(wakeAt(talk.record, policyOf())).toBeNull();
+    expect(wakeAt(delivered(talk.record), policyOf(), at('10:00'))).toBeNull();
     talk.changes((record) => ({ ...record, auth: {}, variables: { a: { value: 1, scope: 'contact' } } }));
-    expect(wakeAt(talk.record, policyOf())).toBeNull();
+    expect(wakeAt(delivered(talk.record), policyOf(), at('10:00'))).toBeNull();
   });
 });

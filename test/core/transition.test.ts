@@ -2,11 +2,13 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Activity, CommandName } from '../../src/middleware/core/activity.ts';
 import { type ConversationRecord, newRecord } from '../../src/middleware/core/conversation.ts';
-import type { SessionEvent } from '../../src/middleware/core/effect.ts';
+import type { Closed, Effect, SessionEvent } from '../../src/middleware/core/effect.ts';
 import { deadlineOf, isExpired } from '../../src/middleware/core/expiry.ts';
+import type { ConversationEvent, Verdict } from '../../src/middleware/core/happening.ts';
+import { expire } from '../../src/middleware/core/lapse.ts';
 import type { Policy } from '../../src/middleware/core/policy.ts';
 import type { CloseReason, SessionState, StartReason } from '../../src/middleware/core/session.ts';
-import { type ConversationEvent, expire, transition, type Verdict } from '../../src/middleware/core/transition.ts';
+import { transition } from '../../src/middleware/core/transition.ts';
 import { control, frozen, message, minute, policyOf, postback, second } from './given.ts';
 
 /**
@@ -20,6 +22,7 @@ class Notebook {
   auth: Record<string, unknown> = {};
   handled: { id: string; since: number }[] = [];
   events: SessionEvent[] = [];
+  toBeDelivered: Effect[] = [];
   expiresAfter = 30 * minute;
   cap = 0;
   discardEnds = false;
@@ -34,7 +37,7 @@ class Notebook {
     const { live } = this;
     if (live === undefined) return;
     const end = Math.max(endedAt, live.startedAt);
-    this.events.push({
+    const told: Closed = {
       type: 'closed',
       at: now,
       session: live.id,
@@ -48,7 +51,9 @@ class Notebook {
       developer: false,
       billable: live.interactive,
       turns: live.turns,
-    });
+    };
+    this.events.push(told);
+    this.toBeDelivered.push({ id: live.id, closed: told });
     this.ended = { id: live.id, reason, endedAt: end };
     this.live = undefined;
     for (const [name, one] of Object.entries(this.variables)) {
@@ -146,6 +151,7 @@ class Notebook {
           ...rest,
           ...(all || sentiment === undefined ? {} : { sentiment }),
           dialog: all ? [] : live.dialog.slice(0, -1),
+          discards: (live.discards ?? 0) + 1,
           tags: { current: all ? [] : (live.tags.historic.at(-1) ?? []), historic: [] },
           lastActivityAt: Math.max(live.lastActivityAt, time),
         };
@@ -307,6 +313,7 @@ function notebookOf(book: Notebook): ConversationRecord {
     ...(book.ended ? { ended: book.ended } : {}),
     variables: book.variables,
     auth: book.auth,
+    ...(book.toBeDelivered.length > 0 ? { outbox: book.toBeDelivered } : {}),
     seen: { ids: book.handled.map((one) => one.id), at: book.handled.map((one) => one.since) },
   };
 }

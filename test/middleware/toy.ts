@@ -1,9 +1,18 @@
-import type { Adapter, AdapterOptions, Capabilities, Delivery, Outcome } from '../../src/middleware/adapter.ts';
+import type {
+  Adapter,
+  AdapterOptions,
+  Capabilities,
+  Delivery,
+  Outcome,
+  Send,
+  SendOutcome,
+} from '../../src/middleware/adapter.ts';
+import { memoryArchive } from '../../src/middleware/archive.ts';
 import { attach } from '../../src/middleware/attach.ts';
 import type { Activity } from '../../src/middleware/core/activity.ts';
-import type { AdjournEvent } from '../../src/middleware/events.ts';
+import type { AdjournEvent, EventName } from '../../src/middleware/events.ts';
+import type { EndpointOptions } from '../../src/middleware/hooks.ts';
 import { type SessionsOptions, sessionsOver } from '../../src/middleware/sessions.ts';
-import type { Store } from '../../src/middleware/store.ts';
 import type { Turn } from '../../src/middleware/turn.ts';
 import { keyvStore } from '../../src/stores/keyv.ts';
 import { type VirtualClock, virtualClock } from '../../src/testing/virtual-clock.ts';
@@ -31,8 +40,46 @@ export interface ToyOptions extends AdapterOptions {
   readonly capabilities?: Partial<Capabilities>;
 }
 
+/** What a vendor was asked to send. */
+export interface Asked {
+  readonly text: unknown;
+  /** `10:30:00` of the day. */
+  readonly at: string;
+  readonly key: string;
+  readonly closeId: string | undefined;
+  readonly user: string | undefined;
+}
+
+/** How a vendor answers: an outcome, a failure, or `'hangs'` for no answer at all. */
+export type Answer = SendOutcome | Error | 'hangs';
+
+/** A vendor that takes every message, unless it is told otherwise: the next sends get `answers`, in order. */
+export function toyVendor(clock: Pick<VirtualClock, 'now'>, answers: Answer[] = []) {
+  const asked: Asked[] = [];
+  const send: Send = async (address, text, { idempotencyKey, closeId }) => {
+    asked.push({ text, at: timeOf(clock.now()), key: idempotencyKey, closeId, user: address.user });
+    const answer = answers.shift() ?? { outcome: 'sent', id: `v${asked.length}` };
+    if (answer === 'hangs') return new Promise(() => {});
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  /** Texts with the time they were asked for. */
+  const texts = () => asked.map(({ at, text }) => `${at} ${text}`);
+  return { send, asked, answers, texts };
+}
+
+/** `10:29:59` of an instant, with milliseconds where there are any. */
+export function timeOf(at: number): string {
+  return new Date(at).toISOString().slice(11, 23).replace('.000', '');
+}
+
+/** Every message has an id of its own, whichever process it goes to. */
+let messages = 0;
+
 /** The engine behind a channel without a vendor, with everything it does written down. */
-export function toyBot(options: SessionsOptions<Data> & { readonly toy?: ToyOptions; readonly store?: Store } = {}) {
+export function toyBot(
+  options: SessionsOptions<Data> & { readonly toy?: ToyOptions | undefined; readonly send?: Send | undefined } = {},
+) {
   const clock: VirtualClock = (options.clock as VirtualClock | undefined) ?? virtualClock({ start: '2026-11-02T10:00:00Z' });
   const sessions = sessionsOver<Data, string>(options.store ?? keyvStore(), {
     initial: () => ({ count: 0 }),
@@ -46,9 +93,9 @@ export function toyBot(options: SessionsOptions<Data> & { readonly toy?: ToyOpti
     sessions,
     { ...toyAdapter, capabilities: { ...capabilities, ...options.toy?.capabilities } },
     { endpoint: 'main', ...options.toy },
+    options.send,
   );
   const told: string[] = [];
-  let ids = 0;
 
   const message = (text: string, more: Partial<Activity> = {}): Activity =>
     ({
@@ -57,7 +104,7 @@ export function toyBot(options: SessionsOptions<Data> & { readonly toy?: ToyOpti
       channel: 'toy',
       conversation: { id: 'ada', kind: 'direct' },
       user: 'ada',
-      id: `m${++ids}`,
+      id: `m${++messages}`,
       at: clock.now(),
       text,
       addressed: true,
@@ -90,6 +137,35 @@ export function toyBot(options: SessionsOptions<Data> & { readonly toy?: ToyOpti
   const names = () => events.map(({ type }) => type);
   return { sessions, channel, clock, events, names, told, message, delivery, deliver, says };
 }
+
+export interface ClosingBotOptions extends SessionsOptions<Data> {
+  readonly toy?: ToyOptions;
+  /** How the vendor answers the first sends. */
+  readonly answers?: Answer[];
+}
+
+/** A bot that closes proactively, with a vendor that takes messages and an archive. One user, Ada; the day begins at 10:00. */
+export function closingBot(settings: EndpointOptions<Data> = {}, { answers, ...more }: ClosingBotOptions = {}) {
+  const clock = (more.clock as VirtualClock | undefined) ?? virtualClock({ start: '2026-11-02T10:00:00Z' });
+  const vendor = toyVendor(clock, answers);
+  const archive = more.archive ?? memoryArchive();
+  const endpoints = { main: { closing: 'proactive' as const, ...settings } };
+  const bot = toyBot({ endpoints, ...more, clock, archive, send: vendor.send });
+  const eventsOf = <Name extends EventName>(name: Name) =>
+    bot.events.filter((event): event is Extract<AdjournEvent, { type: Name }> => event.type === name);
+  return {
+    ...bot,
+    vendor,
+    archive,
+    eventsOf,
+    /** Lets time pass until a time of the day. */
+    until: (time: string) => bot.clock.advanceTo(`2026-11-02T${time}Z`),
+    /** Closed sessions of Ada, newest first. */
+    closes: () => archive.list({ key: adaKey }),
+  };
+}
+
+export const adaKey = 'toy/main/ada';
 
 /** A promise to be settled from outside. */
 export function gate<T = void>() {

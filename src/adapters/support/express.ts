@@ -7,6 +7,7 @@ import {
   answerInTime,
   delivery,
   type EventHandler,
+  eventDelivery,
   type Item,
   runEvents,
   type SessionlessHandler,
@@ -59,6 +60,7 @@ export function eventSessions<Event, Data>(
   handler: EventHandler<Event, Data>,
   sessionless?: SessionlessHandler<Event>,
 ): (req: WebRequest, res: WebResponse, next: Next) => void {
+  webhook.channel.replays((kept) => eventDelivery(webhook, kept as Item<Event>, handler, sessionless));
   return (req, res, next) => {
     answerInTime(webhook, runEvents(webhook, webhook.items(req), handler, sessionless)).then(() => empty(webhook, res), next);
   };

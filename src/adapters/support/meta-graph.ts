@@ -10,6 +10,22 @@ export interface GraphOptions {
   readonly graphVersion?: string | undefined;
 }
 
+/** One message, ready to be sent. */
+export interface GraphCall {
+  readonly channel: string;
+  /** Page id or phone number id: whose token it takes. */
+  readonly account: string;
+  /** The account as the path names it (`me` for whoever the token belongs to). */
+  readonly node: string;
+  readonly body: object;
+}
+
+/** What became of a call: `yes` and `no` are answers; with `nothing` it is open whether the message was taken. */
+export type GraphAnswer =
+  | { readonly said: 'yes'; readonly answer: unknown }
+  | { readonly said: 'no'; readonly refusal: GraphRefusal }
+  | { readonly said: 'nothing'; readonly cause: unknown };
+
 /** What the Graph API said to a send it refused; the `cause` of `ADJ_SEND_FAILED`. Branch on `code` and `subcode`, never on words. */
 export interface GraphRefusal {
   /** HTTP status. */
@@ -34,48 +50,49 @@ const advice: Readonly<Record<string, string>> = {
   '190': 'The access token has expired or was revoked.',
 };
 
-/**
- * Sends one message.
- * @param id the account as the path names it (`me` for whoever the token belongs to)
- * @returns Meta's answer
- * @throws AdjournError `ADJ_SEND_FAILED`, its `cause` a {@link GraphRefusal}, or what `fetch` threw where nothing answered
- */
-export async function postMessage(
-  channel: string,
-  account: string,
-  id: string,
-  body: object,
-  options: GraphOptions,
-): Promise<unknown> {
-  const { accessToken, graphBaseUrl = 'https://graph.facebook.com', graphVersion = 'v25.0' } = options;
-  const where = `${channel} ${account}`;
-  const token = typeof accessToken === 'string' ? accessToken : await accessToken(account);
+/** The token of an account. Rejects with what the bot's own function threw. */
+export async function tokenOf(account: string, { accessToken }: GraphOptions): Promise<string> {
+  return typeof accessToken === 'string' ? accessToken : accessToken(account);
+}
+
+/** Sends one message, once. Never rejects for what Meta says or fails to say. */
+export async function askGraph({ node, body }: GraphCall, token: string, options: GraphOptions): Promise<GraphAnswer> {
+  const { graphBaseUrl = 'https://graph.facebook.com', graphVersion = 'v25.0' } = options;
   const text = JSON.stringify(body);
-  let response: Response;
-  let answer: unknown;
   try {
-    response = await fetch(`${graphBaseUrl.replace(/\/+$/, '')}/${graphVersion}/${encodeURIComponent(id)}/messages`, {
+    const response = await fetch(`${graphBaseUrl.replace(/\/+$/, '')}/${graphVersion}/${encodeURIComponent(node)}/messages`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: text,
       signal: AbortSignal.timeout(answerWithinMs),
     });
-    answer = await response.json().catch(() => undefined);
+    const answer: unknown = await response.json().catch(() => undefined);
+    return response.ok ? { said: 'yes', answer } : { said: 'no', refusal: refusalOf(response.status, answer) };
   } catch (cause) {
+    return { said: 'nothing', cause };
+  }
+}
+
+/**
+ * Sends one message.
+ * @returns Meta's answer
+ * @throws AdjournError `ADJ_SEND_FAILED`, its `cause` a {@link GraphRefusal}, or what `fetch` threw where nothing answered
+ */
+export async function postMessage(call: GraphCall, options: GraphOptions): Promise<unknown> {
+  const where = `${call.channel} ${call.account}`;
+  const got = await askGraph(call, await tokenOf(call.account, options), options);
+  if (got.said === 'yes') return got.answer;
+  if (got.said === 'nothing') {
     throw new AdjournError('ADJ_SEND_FAILED', 'The Graph API did not answer.', {
       where,
       hint: 'The message may have arrived.',
-      cause,
+      cause: got.cause,
     });
   }
-  if (response.ok) return answer;
-  const refusal = refusalOf(response.status, answer);
-  const code =
-    refusal.code === undefined
-      ? ''
-      : `, code ${refusal.code}${refusal.subcode === undefined ? '' : `, subcode ${refusal.subcode}`}`;
-  const hint = advice[`${refusal.code}/${refusal.subcode}`] ?? advice[`${refusal.code}`] ?? advice[`${refusal.subcode}`];
-  throw new AdjournError('ADJ_SEND_FAILED', `The Graph API answered ${refusal.status}${code}.`, { where, hint, cause: refusal });
+  const { status, code, subcode } = got.refusal;
+  const codes = code === undefined ? '' : `, code ${code}${subcode === undefined ? '' : `, subcode ${subcode}`}`;
+  const hint = advice[`${code}/${subcode}`] ?? advice[`${code}`] ?? advice[`${subcode}`];
+  throw new AdjournError('ADJ_SEND_FAILED', `The Graph API answered ${status}${codes}.`, { where, hint, cause: got.refusal });
 }
 
 function refusalOf(status: number, answer: unknown): GraphRefusal {
@@ -83,7 +100,7 @@ function refusalOf(status: number, answer: unknown): GraphRefusal {
     code,
     error_subcode: subcode,
     fbtrace_id: trace,
-  } = (answer as { error?: Record<string, unknown> } | undefined)?.error ?? {};
+  } = (answer as { error?: Record<string, unknown> } | null | undefined)?.error ?? {};
   return {
     status,
     ...(typeof code === 'number' ? { code } : {}),

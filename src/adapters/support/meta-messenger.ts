@@ -1,5 +1,6 @@
 import type { Activity, Origin } from '../../middleware/core/activity.ts';
 import type { MessengerEntry, MessengerEvent, MessengerMessage, MessengerWebhook } from '../messenger.ts';
+import { closeIn } from './meta-mark.ts';
 import { isWritten, listOf, textOf, timeOf } from './meta-values.ts';
 import type { Item } from './webhook.ts';
 
@@ -63,7 +64,7 @@ export function withoutEvents(webhook: MessengerWebhook, gone: ReadonlySet<unkno
 function activityOf(event: MessengerEvent, entry: MessengerEntry): Activity {
   const { message, postback } = event;
   const origin = originOf(event, entry);
-  if (isEcho(event)) return lifecycle('echo', origin);
+  if (isEcho(event)) return echoOf(message, origin);
   if (message !== undefined && message !== null) return messageOf(message, origin);
   if (postback !== undefined && postback !== null) return postbackOf(postback, origin);
   const part = lifecycles.find((name) => Object.hasOwn(event, name));
@@ -95,6 +96,14 @@ function messageOf(message: MessengerMessage, origin: Origin): Activity {
   if (text !== undefined && !isWritten(text)) return unsupported('message', 'a text that nobody can have written', origin);
   const type = message.quick_reply ? 'quick_reply' : 'message';
   return { ...origin, kind: 'message', type, id, addressed: true, ...(text === undefined || attached ? {} : { text }) };
+}
+
+/** The echo of a message that announced a close settles that it was sent. */
+function echoOf(message: MessengerMessage | undefined, origin: Origin): Activity {
+  const closeId = closeIn(message?.['metadata']);
+  return closeId === undefined
+    ? lifecycle('echo', origin)
+    : { ...origin, kind: 'lifecycle', type: 'echo', report: { closeId, message: 'sent' } };
 }
 
 /** What the page itself sent comes back as an echo: then the receiver is the person. */

@@ -1,6 +1,5 @@
-import type { AdapterOptions, Channel } from '../../middleware/adapter.ts';
+import type { Channel } from '../../middleware/adapter.ts';
 import type { Activity } from '../../middleware/core/activity.ts';
-import type { Address } from '../../middleware/core/conversation.ts';
 import {
   type ExpressSessions,
   eventSessions,
@@ -10,6 +9,8 @@ import {
   type WebRequest,
   type WebResponse,
 } from './express.ts';
+import type { GraphOptions } from './meta-graph.ts';
+import { type MetaSending, sendNow } from './meta-send.ts';
 import { signatureOf } from './meta-signature.ts';
 import {
   type Admission,
@@ -23,8 +24,7 @@ import {
 import { answerInTime, type EventHandler, type Item, runEvents, type SessionlessHandler } from './webhook.ts';
 
 /** What one of Meta's channels adds to what they have in common. */
-export interface MetaChannel<Payload extends object, Event> {
-  readonly name: string;
+export interface MetaChannel<Payload extends object, Event> extends MetaSending {
   readonly ackWithinMs: number;
   itemsOf(payload: Payload | undefined): readonly Item<Event>[];
   /** The object in the payload that an event stands for: what a bot that reads `req.body` asks for its session with. */
@@ -33,7 +33,6 @@ export interface MetaChannel<Payload extends object, Event> {
   without(payload: Payload, parts: ReadonlySet<unknown>): Payload;
   /** Where to send to whoever did this; JSON, the adapter's own part of an address. */
   to(activity: Activity): Readonly<Record<string, unknown>>;
-  send(to: Readonly<Record<string, unknown>>, message: unknown): Promise<unknown>;
 }
 
 /** The event handler form, for Express and bare Node, and as a web-standard fetch handler. */
@@ -57,17 +56,11 @@ interface Taken<Payload> {
   readonly raw: 'bytes' | 'text' | undefined;
 }
 
-/** Sends to an address stored earlier, or to one that names no more than a person. */
-export function sendTo<Payload extends object, Event>(meta: MetaChannel<Payload, Event>, { accounts }: AdapterOptions) {
-  return async ({ user, to }: Address, message: unknown): Promise<unknown> =>
-    meta.send({ account: accounts?.[0], user, ...to }, message);
-}
-
 /** The plain and the wrapped form. The bot finds the webhook in `req.body`, parsed unless something before us left bytes or text there. */
 export function metaRequests<Payload extends object, Event>(
   meta: MetaChannel<Payload, Event>,
   channel: Channel,
-  options: MetaWebhookOptions,
+  options: MetaWebhookOptions & GraphOptions,
 ): ExpressSessions {
   const { webhook, gate } = expressOf(meta, channel, options);
   const items = (req: WebRequest) => webhook.items(req).map(({ activity, event }) => ({ activity, event: meta.partOf(event) }));
@@ -82,7 +75,7 @@ export function metaRequests<Payload extends object, Event>(
 export function metaEvents<Payload extends object, Event, Data>(
   meta: MetaChannel<Payload, Event>,
   channel: Channel,
-  options: MetaWebhookOptions,
+  options: MetaWebhookOptions & GraphOptions,
   handler: EventHandler<Event, Data>,
   sessionless: SessionlessHandler<Event> | undefined,
 ): MetaEvents {
@@ -92,9 +85,9 @@ export function metaEvents<Payload extends object, Event, Data>(
       const admission = await admitFetch(meta.name, request, options);
       if (admission.do === 'pass') return new Response('Not found', { status: 404 });
       if (admission.do === 'answer') return new Response(admission.text, { status: admission.status, headers: plainText });
-      const work = runEvents(webhook, meta.itemsOf(admission.payload as Payload), handler, sessionless);
-      platform?.waitUntil?.(work);
-      await answerInTime(webhook, work);
+      const run = runEvents(webhook, meta.itemsOf(admission.payload as Payload), handler, sessionless);
+      platform?.waitUntil?.(run.failures);
+      await answerInTime(webhook, run);
       return new Response(null, { status: 200 });
     } catch (error) {
       channel.report(error);
@@ -109,7 +102,7 @@ const plainText = Object.freeze({ 'content-type': 'text/plain; charset=utf-8', '
 function expressOf<Payload extends object, Event>(
   meta: MetaChannel<Payload, Event>,
   channel: Channel,
-  options: MetaWebhookOptions,
+  options: MetaWebhookOptions & GraphOptions,
 ) {
   checkWebhookOptions(meta.name, options);
   const taken = new WeakMap<object, Taken<Payload>>();
@@ -125,10 +118,12 @@ function expressOf<Payload extends object, Event>(
     },
     empty: (res: WebResponse) => void res.writeHead(200).end(),
     to: ({ activity }: Item) => meta.to(activity),
-    reply: (message: unknown, { activity }: Item) => meta.send(meta.to(activity), message),
+    reply: (message: unknown, { activity }: Item) => sendNow(meta, meta.to(activity), message, options),
     /** The command is done and saved: that the user could not be told must not make Meta deliver it again. */
     consumed: async (text: string | undefined, { activity }: Item) =>
-      text === undefined ? undefined : meta.send(meta.to(activity), text).catch((error) => channel.report(error, activity)),
+      text === undefined
+        ? undefined
+        : sendNow(meta, meta.to(activity), text, options).catch((error) => channel.report(error, activity)),
   };
   /** `go` gets webhooks that are let in, `other` what is no webhook at all. */
   const gate =

@@ -9,6 +9,8 @@ import type {
   WhatsAppValue,
   WhatsAppWebhook,
 } from '../whatsapp.ts';
+import { closeIn } from './meta-mark.ts';
+import { whatsappVerdicts } from './meta-outcome.ts';
 import { personOf, type WhatsAppPerson } from './meta-person.ts';
 import { has, isWritten, listOf, textOf, timeOf } from './meta-values.ts';
 import type { Item } from './webhook.ts';
@@ -150,7 +152,26 @@ function statusOf(status: WhatsAppStatus, at: Origin): Activity {
     type: textOf(status.status) ?? 'status',
     ...(user === undefined ? {} : { conversation: { id: user, kind: 'direct' } }),
     ...timeOf(status.timestamp),
+    ...fateOf(status),
   };
+}
+
+/** Statuses after which nothing can fail any more. After `sent` it still can, and statuses come in any order. */
+const arrived: readonly unknown[] = ['delivered', 'read', 'played'];
+
+/** What a status says of a message that announced a close. Whether other messages arrive is the bot's own business. */
+function fateOf({ status, biz_opaque_callback_data, errors }: WhatsAppStatus): Partial<LifecycleActivity> {
+  const closeId = closeIn(biz_opaque_callback_data);
+  if (closeId === undefined) return {};
+  if (arrived.includes(status)) return { report: { closeId, message: 'sent' } };
+  if (status !== 'failed') return {};
+  const code = codeIn(listOf(errors)[0]?.code);
+  const unreachable = whatsappVerdicts[code] === 'unreachable';
+  return { report: { closeId, message: `failed:${code}` }, ...(unreachable ? { means: 'unreachable' } : {}) };
+}
+
+function codeIn(code: unknown): string {
+  return Number.isInteger(code) ? String(code) : 'no_code';
 }
 
 /** A changed number or id: the new one is the user, the old one the alias. */

@@ -1,11 +1,21 @@
-import type { Send } from '../../middleware/adapter.ts';
+import type { Send, SendOutcome } from '../../middleware/adapter.ts';
+import { type Clock, calledOff } from '../../middleware/clock.ts';
 import type { Address } from '../../middleware/core/conversation.ts';
-import { AdjournError } from '../../middleware/errors.ts';
 import { part, type SlackFacts, text } from './slack-facts.ts';
+import { outcomeOf } from './slack-outcome.ts';
 
 /** A `WebClient`, as far as it is called. */
 export interface SlackClient {
-  readonly chat: { postMessage(message: { channel: string; text?: string; token?: string }): Promise<unknown> };
+  readonly chat: { postMessage(message: SlackMessage): Promise<unknown> };
+  /** Absent from a client of the bot's own making; `chat.postMessage` then sends what is sent later, too. */
+  readonly apiCall?: ((method: string, options?: Record<string, unknown>) => Promise<unknown>) | undefined;
+}
+
+/** What `chat.postMessage` needs; a reply may bring any further argument of it. */
+interface SlackMessage {
+  channel: string;
+  text?: string;
+  token?: string;
 }
 
 /** Whose token is asked for; what Bolt's `authorize` gets. */
@@ -58,26 +68,82 @@ export function addressed(to: To | undefined, message: unknown): { channel: stri
   };
 }
 
+/** With what a sender sends. */
+interface SlackSending {
+  readonly client?: SlackClient | undefined;
+  readonly authorize?: SlackInstallations['authorize'] | undefined;
+}
+
 /** @returns what sends outside of requests; undefined where neither a client nor a way to find tokens was given. */
 export function senderOf(
   latest: () => SlackClient | undefined,
-  options: { readonly client?: SlackClient | undefined; readonly authorize?: SlackInstallations['authorize'] | undefined },
+  { client, authorize }: SlackSending,
+  clock: Clock,
 ): Send | undefined {
-  const { client, authorize } = options;
   if (client === undefined && authorize === undefined) return undefined;
-  return async ({ endpoint, user, to: known }, message) => {
+  const tokenOf = authorize && tokens(authorize, clock);
+  return async ({ user, to: known }, message) => {
+    const by = client ?? latest();
+    // The first request brings one.
+    if (by === undefined) return { outcome: 'retry', reason: 'no_sender' };
     // A person's id stands for their channel with the bot.
     const to = { channel: user, user, ...known };
-    const by = client ?? latest();
-    if (by === undefined) {
-      throw new AdjournError('ADJ_NO_SENDER', 'No request has come since the start, so there is no client to send with.', {
-        where: endpoint,
-        hint: 'Give slackSessions a client beside authorize: app.client.',
-      });
+    const found = await tokenOf?.(sourceOf(to));
+    if (typeof found === 'object') return found;
+    // The client may be another workspace's: its own team would go along with the call.
+    const credentials = found === undefined ? {} : { token: found, team_id: text(to, 'teamId') };
+    try {
+      return { outcome: 'sent', id: text(await post(by, { ...addressed(to, message), ...credentials }), 'ts') };
+    } catch (error) {
+      return outcomeOf(error);
     }
-    const token = (await authorize?.(sourceOf(to)))?.botToken;
-    return by.chat.postMessage({ ...addressed(to, message), ...(token === undefined ? {} : { token }) });
   };
+}
+
+/** How long an app's `authorize` may take, milliseconds of session time: well within what a send may take. */
+const authorizeWithinMs = 5_000;
+
+/** Nothing is waited for longer than the engine waits for a send; real milliseconds. */
+const answerWithinMs = 15_000;
+
+/**
+ * Finds an installation's token, or says why there is none. One search at a time per installation: two that refresh
+ * a rotating token at once make each other's worthless.
+ */
+function tokens(
+  authorize: SlackInstallations['authorize'],
+  clock: Clock,
+): (source: SlackSource) => Promise<string | SendOutcome> {
+  const searches = new Map<string, Promise<string | SendOutcome>>();
+  const search = async (source: SlackSource): Promise<string | SendOutcome> => {
+    const done = new AbortController();
+    const notNow: SendOutcome = { outcome: 'retry', reason: 'authorize' };
+    const late = clock.sleep(authorizeWithinMs, done.signal).then(() => notNow);
+    const found = async () => (await authorize(source)).botToken ?? ({ outcome: 'refused', reason: 'not_authed' } as const);
+    return Promise.race([found().catch(() => notNow), late]).finally(() => done.abort(calledOff));
+  };
+  return (source) => {
+    const key = JSON.stringify(source.isEnterpriseInstall ? [source.enterpriseId] : [source.enterpriseId, source.teamId]);
+    const running = searches.get(key) ?? search(source).finally(() => searches.delete(key));
+    searches.set(key, running);
+    return running;
+  };
+}
+
+/**
+ * Posts once, now. A `WebClient` by itself repeats a call that failed, though it may have posted, and sits out rate limits,
+ * for up to half an hour: a text about a session would arrive when its user is long back. So the call goes through the same
+ * client, with its transport and token, but without its patience and past its queue, which others may have brought to a halt.
+ */
+function post(client: SlackClient, message: SlackMessage): Promise<unknown> {
+  if (client.apiCall === undefined) return client.chat.postMessage(message);
+  const impatient: SlackClient & { apiCall: NonNullable<SlackClient['apiCall']> } = Object.create(client, {
+    retryConfig: { value: { retries: 0 } },
+    rejectRateLimitedCalls: { value: true },
+    requestQueue: { value: { add: (task: () => unknown) => task() } },
+    timeout: { value: answerWithinMs },
+  });
+  return impatient.apiCall('chat.postMessage', { ...message });
 }
 
 function sourceOf(to: To | undefined): SlackSource {

@@ -33,6 +33,14 @@ export type EventHandler<Event, Data> = (event: Event, turn: Turn<Data>) => unkn
  */
 export type SessionlessHandler<Event> = (event: Event, activity: Activity) => unknown;
 
+/** The turns of one request, under way. */
+export interface EventRun {
+  /** What handlers threw, once every turn is saved or given up. Never rejects. */
+  readonly failures: Promise<readonly HandlerFailure[]>;
+  /** Resolves when everything that has not had its turn yet is saved for it (`inbox: 'durable'`); otherwise never. */
+  readonly accepted: Promise<void>;
+}
+
 /** What a handler threw, and at which activity. */
 export interface HandlerFailure {
   readonly error: unknown;
@@ -48,54 +56,77 @@ const marginMs = 500;
 /**
  * Runs one turn per event: those of one conversation one after the other, in order of arrival, different conversations side by side.
  * A handler that throws does not keep the other events from theirs.
- * @returns what the handlers threw, once every turn is saved or given up. Never rejects.
  */
-export async function runEvents<Event, Data>(
+export function runEvents<Event, Data>(
   webhook: Webhook<Event>,
   items: readonly Item<Event>[],
   handler: EventHandler<Event, Data>,
   sessionless: SessionlessHandler<Event> = () => undefined,
-): Promise<readonly HandlerFailure[]> {
+): EventRun {
   const failures: HandlerFailure[] = [];
+  const { promise: accepted, resolve } = Promise.withResolvers<void>();
+  const open = new Set(items);
+  const waiting = new Set(items);
+  const safe = (item: Item<Event>) => {
+    waiting.delete(item);
+    if (waiting.size === 0 && open.size > 0) resolve();
+  };
   const inOrder = async (group: readonly Item<Event>[]) => {
     for (const item of group) {
-      const { activity, event } = item;
+      const { activity } = item;
       try {
         const outcome = await webhook.channel.turn({
-          ...delivery(webhook, [item], undefined),
-          host: event,
-          waitMs: patienceMs,
-          run: async (turn) => handler(event, turn as Turn<Data>),
-          pass: async () => sessionless(event, activity),
+          ...eventDelivery(webhook, item, handler, sessionless),
+          accepted: () => safe(item),
         });
         await outcome.saved;
       } catch (error) {
         failures.push({ error, activity });
+      } finally {
+        open.delete(item);
+        safe(item);
       }
     }
   };
-  await Promise.all(webhook.channel.group(items).map(inOrder));
-  return failures;
+  return { failures: Promise.all(webhook.channel.group(items).map(inOrder)).then(() => failures), accepted };
+}
+
+/** The turn of one event. Activity and event are plain data: kept as they are, they make the same delivery after a crash. */
+export function eventDelivery<Event, Data>(
+  webhook: Webhook<Event>,
+  item: Item<Event>,
+  handler: EventHandler<Event, Data>,
+  sessionless: SessionlessHandler<Event> = () => undefined,
+): Delivery {
+  const { activity, event } = item;
+  return {
+    ...delivery(webhook, [item], undefined),
+    host: event,
+    waitMs: patienceMs,
+    keep: item,
+    run: async (turn) => handler(event, turn as Turn<Data>),
+    pass: async () => sessionless(event, activity),
+  };
 }
 
 /**
- * Resolves when every turn of `work` has ended, or when the vendor's answer can wait no longer; the turns then go on.
+ * Resolves when every turn has ended or is kept for a crash, or when the vendor's answer can wait no longer; the turns then go on.
  * A save that failed does not make it fail: the bot has answered, and the `save_failed` event tells of it.
  * @throws what the first handler threw, if it did in time: the vendor may then deliver again. All other errors are reported.
  */
 export async function answerInTime(
   { channel, ackWithinMs }: Pick<Webhook, 'channel' | 'ackWithinMs'>,
-  work: Promise<readonly HandlerFailure[]>,
+  run: EventRun,
 ): Promise<void> {
   const report = (failures: readonly HandlerFailure[]) => {
     for (const { error, activity } of failures) channel.report(error, activity);
   };
   const budget = new AbortController();
   const tooLate = channel.sleep(Math.max(0, ackWithinMs - marginMs), budget.signal).then(() => undefined);
-  const failures = await Promise.race([work, tooLate]);
+  const failures = await Promise.race([run.failures, tooLate, run.accepted.then(() => undefined)]);
   budget.abort();
   if (failures === undefined) {
-    void work.then(report);
+    void run.failures.then(report);
     return;
   }
   const [first, ...others] = failures;

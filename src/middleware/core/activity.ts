@@ -18,6 +18,8 @@ export interface Origin {
   /** The bot's side as the vendor names it: page id, phone number id, `destination`, `To`. */
   readonly account?: string | undefined;
   readonly conversation?: Conversation | undefined;
+  /** The network behind a channel that relays others (Azure Bot Service: `msteams`, `facebook` …). */
+  readonly via?: string | undefined;
   /** The person as the channel names them. Absent where the channel does not say. */
   readonly user?: string | undefined;
   /** Another name the same person is known by on this channel (WhatsApp: the phone number beside the business-scoped id). */
@@ -82,6 +84,16 @@ export interface LifecycleActivity extends Origin {
    * `renamed`: the person of `alias` is called `user` from now on.
    */
   readonly means?: 'proactive' | 'unreachable' | 'reachable' | 'renamed' | undefined;
+  /** What the vendor says later about a message of ours: a delivery status, an echo. */
+  readonly report?: DeliveryReport | undefined;
+}
+
+/** The fate of a message that announced a close. */
+export interface DeliveryReport {
+  /** The close it announced, as the message carried it. */
+  readonly closeId: string;
+  /** `failed:` with the vendor's code, such as `failed:131047`. */
+  readonly message: 'sent' | `failed:${string}`;
 }
 
 export interface UnsupportedActivity extends Origin {

@@ -1,9 +1,10 @@
 import type { Conversation } from './activity.ts';
-import type { SessionEvent } from './effect.ts';
+import type { Closing, MessageResult } from './closing.ts';
+import type { Closed, Effect, SessionEvent } from './effect.ts';
 import type { Policy } from './policy.ts';
 import { nothingSeen, type Seen } from './seen.ts';
 import { type Birth, type CloseReason, type EndedSession, newSession, type SessionState, type StartReason } from './session.ts';
-import { keptVariables, type Variables } from './variables.ts';
+import { keptVariables, type Variables, withoutProfile } from './variables.ts';
 
 /** Everything kept about one conversation: the unit of storage. Plain data, never changed in place. */
 export interface ConversationRecord {
@@ -17,17 +18,42 @@ export interface ConversationRecord {
   /** Tokens by auth profile; they outlive a close, not a refresh. */
   readonly auth: Readonly<Record<string, unknown>>;
   readonly seen: Seen;
+  /** What still has to happen after closes that are saved; absent for nothing. */
+  readonly outbox?: readonly Effect[] | undefined;
+  /** Messages that were acknowledged and whose turn is not saved yet; absent for none. */
+  readonly inbox?: readonly Received[] | undefined;
+  /** What the next session takes over from the one before. */
+  readonly carried?: Carried | undefined;
+  /** Why the contact cannot be written to: opted out, blocked … */
+  readonly unreachable?: string | undefined;
+  /** What the user speaks, as the channel last said. */
+  readonly locale?: string | undefined;
+  /** Counts the texts sent by ourselves, so that variants rotate. */
+  readonly said?: number | undefined;
   /** Set in a record that is only a signpost: the person has another name now, and this is the key that goes with it. */
   readonly movedTo?: string | undefined;
   /** Where to send later, from another process; the adapter's own JSON, without live tokens. */
   readonly address?: Address | undefined;
 }
 
+/** An acknowledged message, kept until its turn is saved. */
+export interface Received {
+  readonly id: string;
+  /** What the adapter makes the delivery of again. */
+  readonly kept: unknown;
+  readonly arrivedAt: number;
+}
+
+/** What can outlive a session by `carryOver`. */
+export type Carried = Pick<SessionState, 'data' | 'dialog' | 'tags' | 'sentiment'>;
+
 /** Where a conversation is, and how its adapter reaches it later. JSON, without live tokens. */
 export interface Address {
   readonly channel: string;
   readonly endpoint: string;
   readonly conversation?: Conversation | undefined;
+  /** The network behind a channel that relays others. */
+  readonly via?: string | undefined;
   readonly user?: string | undefined;
   /** The adapter's own part. */
   readonly to?: Readonly<Record<string, unknown>> | undefined;
@@ -43,7 +69,9 @@ export function newRecord(): ConversationRecord {
 export function isEmpty(record: ConversationRecord): boolean {
   const nothing =
     record.movedTo === undefined && record.session === undefined && record.ended === undefined && record.seen.ids.length === 0;
-  return nothing && Object.keys(record.variables).length === 0 && Object.keys(record.auth).length === 0;
+  const kept =
+    record.outbox !== undefined || record.inbox !== undefined || record.carried !== undefined || record.unreachable !== undefined;
+  return nothing && !kept && Object.keys(record.variables).length === 0 && Object.keys(record.auth).length === 0;
 }
 
 /** A record with the events that tell how it came about. */
@@ -60,6 +88,7 @@ export function open(
   startReason?: StartReason,
 ): Step {
   const previous = record.ended;
+  const { carried, ...rest } = record;
   const session = newSession({
     ...birth,
     at: Math.max(birth.at, previous?.endedAt ?? birth.at),
@@ -67,7 +96,7 @@ export function open(
     previous,
   });
   return {
-    record: { ...record, session },
+    record: { ...rest, session: carried === undefined ? session : withCarried(session, birth.carry?.(carried) ?? carried) },
     events: [
       {
         type: 'opened',
@@ -85,41 +114,103 @@ export interface Close {
   readonly endedAt: number;
   /** When the close is saved. */
   readonly closedAt: number;
+  /** What became of a proactive close's steps; absent where the close happens inside a turn. */
+  readonly steps?: Steps | undefined;
+  readonly finalisedBy?: 'worker' | undefined;
 }
 
-/** Ends the live session and clears what a close clears. */
-export function close(record: ConversationRecord, session: SessionState, how: Close): Step {
+/** Ends the live session and clears what a close clears. What must follow is in the outbox of the same record. */
+export function close(record: ConversationRecord, session: SessionState, how: Close, policy: Policy): Step {
   const { session: _cleared, ...rest } = record;
   // A channel's clock may be ahead of ours; no session ends before it began.
   const endedAt = Math.max(how.endedAt, session.startedAt);
   const ended: EndedSession = { id: session.id, reason: how.reason, endedAt };
-  const kept = { ...rest, ended, variables: keptVariables(record.variables, how.closedAt, false) };
-  return {
-    record: how.reason === 'refresh' ? refreshed(kept, how.closedAt) : kept,
-    events: [
-      {
-        type: 'closed',
-        at: how.closedAt,
-        session: session.id,
-        reason: how.reason,
-        startedAt: session.startedAt,
-        endedAt,
-        closedAt: how.closedAt,
-        ...(how.reason === 'inactivity' ? { deadline: endedAt } : {}),
-        message: 'off',
-        interactive: session.interactive,
-        developer: session.developer,
-        billable: session.interactive && !session.developer,
-        turns: session.turns,
-        ...(session.outcome === undefined ? {} : { outcome: session.outcome }),
-      },
-    ],
+  const closed: Closed = {
+    type: 'closed',
+    at: how.closedAt,
+    session: session.id,
+    reason: how.reason,
+    startedAt: session.startedAt,
+    endedAt,
+    closedAt: how.closedAt,
+    ...(how.reason === 'inactivity' ? { deadline: endedAt } : {}),
+    ...(how.steps ?? (session.closing ? stepsOf(session.closing) : { message: 'off' as const })),
+    interactive: session.interactive,
+    developer: session.developer,
+    billable: session.interactive && !session.developer,
+    turns: session.turns,
+    ...(session.outcome === undefined ? {} : { outcome: session.outcome }),
+    ...(how.finalisedBy === undefined ? {} : { finalisedBy: how.finalisedBy }),
   };
+  const onClosing = how.steps === undefined && policy.hooks.onClosing && closed.hook === undefined;
+  const onClose = how.steps === undefined && policy.hooks.onClose && closed.script === undefined;
+  const due = onClosing || onClose;
+  const effect: Effect = {
+    id: session.id,
+    closed,
+    ...(due ? { hooks: { onClosing, onClose, session, variables: record.variables } } : {}),
+  };
+  const kept: ConversationRecord = {
+    ...rest,
+    ended,
+    variables: keptVariables(record.variables, how.closedAt, false),
+    auth: policy.closing.clearAuthProfiles ? {} : record.auth,
+    outbox: [...(record.outbox ?? []), effect],
+    ...(how.reason === 'refresh' ? {} : carriedFrom(session, policy.closing.carryOver)),
+  };
+  return { record: how.reason === 'refresh' ? refreshed(kept, how.closedAt) : kept, events: [closed] };
+}
+
+/** What has happened of a close's steps. */
+type Steps = Pick<Closed, 'message' | 'messageId' | 'hook' | 'script'>;
+
+/** What a close under way has done when the session is cleared. A message still due was overtaken by the user's own. */
+export function stepsOf({ hook, message, messageId, script }: Closing): Steps {
+  const result: MessageResult = message === 'due' ? 'skipped:user_returned' : message === 'claimed' ? 'unknown' : message;
+  return {
+    message: result,
+    ...(messageId === undefined ? {} : { messageId }),
+    ...(hook === 'done' || hook === 'failed' ? { hook } : {}),
+    ...(script === 'done' || script === 'failed' ? { script } : {}),
+  };
+}
+
+/** What stays for the next session. A function picks from everything, when that session begins. */
+function carriedFrom(
+  { data, dialog, tags, sentiment }: SessionState,
+  what: Policy['closing']['carryOver'],
+): { carried?: Carried } {
+  if (what === 'none') return {};
+  if (what === 'all' || what === 'function')
+    return { carried: { data, dialog, tags, ...(sentiment === undefined ? {} : { sentiment }) } };
+  const members = Object.entries(typeof data === 'object' && data !== null ? data : {}).filter(([name]) => what.includes(name));
+  return { carried: { data: Object.fromEntries(members), dialog: [], tags: { current: [], historic: [] } } };
 }
 
 /** What a refresh leaves: contact scope only. Tokens go, too. */
 export function refreshed(record: ConversationRecord, now: number): ConversationRecord {
-  return { ...record, variables: keptVariables(record.variables, now, true), auth: {} };
+  const { carried: _refreshed, ...rest } = record;
+  return { ...rest, variables: keptVariables(record.variables, now, true), auth: {} };
+}
+
+/** Members of the carried data take the place of what the new session began with; the others stay. */
+function withCarried(session: SessionState, { data, ...carried }: Partial<Carried>): SessionState {
+  const both = [session.data, data].every((one) => typeof one === 'object' && one !== null && !Array.isArray(one));
+  const merged = both ? { ...(session.data as object), ...(data as object) } : (data ?? session.data);
+  return { ...session, ...carried, data: merged };
+}
+
+/** Without a message that has had its turn. */
+export function withoutReceived(record: ConversationRecord, id: string): ConversationRecord {
+  const { inbox = [], ...rest } = record;
+  const left = inbox.filter((one) => one.id !== id);
+  return left.length === 0 ? rest : { ...rest, inbox: left };
+}
+
+/** Without an auth profile, and the variables set with it. */
+export function withoutAuth(record: ConversationRecord, profile: string): ConversationRecord {
+  const auth = Object.fromEntries(Object.entries(record.auth).filter(([name]) => name !== profile));
+  return { ...record, auth, variables: withoutProfile(record.variables, profile) };
 }
 
 /** Whether a contact's sessions count as a developer's. */

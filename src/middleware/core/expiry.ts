@@ -1,6 +1,6 @@
 import type { Activity } from './activity.ts';
 import { describeMs } from './duration.ts';
-import type { Expiration, Level, Policy } from './policy.ts';
+import type { Expiration, Level, Policy, PolicyChange } from './policy.ts';
 import type { EndedSession, SessionState } from './session.ts';
 
 /** The effective expiration: the strongest level that sets one, then the cap. 0 = never, which counts as infinite against the cap. */
@@ -21,15 +21,45 @@ export function describeExpiration(expiration: Expiration, overrideMs?: number |
   return `${describeMs(ms)} (${level}${capped ? `, capped by ${expiration.capFrom}` : ''})`;
 }
 
-/** When the session expires, epoch ms; infinity for never. Never stored: it follows from state and current policy. */
+/**
+ * When the session expires by inactivity, epoch ms; infinity for never. Never stored: it follows from state and current policy.
+ * Where settings changed while it was idle, the change alone ends no session within its first minute, and revives none that was over.
+ */
 export function deadlineOf(session: SessionState, policy: Policy): number {
-  const { ms } = expirationOf(policy.expiration, session.expiresAfterMs);
-  return ms === 0 ? Number.POSITIVE_INFINITY : session.lastActivityAt + ms;
+  return deadlineUnder(session, policy.expiration, policy.change);
+}
+
+function deadlineUnder(session: SessionState, expiration: Expiration, change: PolicyChange | undefined): number {
+  const deadline = after(session, expirationOf(expiration, session.expiresAfterMs).ms);
+  if (change === undefined) return deadline;
+  const began = change.apply === 'nextSession' ? session.startedAt : session.lastActivityAt;
+  if (began >= change.at) return deadline;
+  const before = deadlineUnder(session, change.before, change.earlier);
+  if (change.apply === 'nextSession') return before;
+  return before <= change.at ? Math.min(before, deadline) : Math.max(deadline, Math.min(before, change.at + graceMs));
+}
+
+/** How long a session that a change of settings makes overdue still lives. */
+const graceMs = 60_000;
+
+function after(session: SessionState, ms: number): number {
+  return ms === 0 ? Number.POSITIVE_INFINITY : session.lastActivityAt + ms + (session.extendedMs ?? 0);
+}
+
+/** When and why the session ends if nobody does anything. */
+export function endOf(
+  session: SessionState,
+  policy: Policy,
+): { readonly at: number; readonly reason: 'inactivity' | 'max_duration' } {
+  const { maxDurationMs } = policy.closing;
+  const longest = maxDurationMs === 0 ? Number.POSITIVE_INFINITY : session.startedAt + maxDurationMs;
+  const deadline = deadlineOf(session, policy);
+  return longest < deadline ? { at: longest, reason: 'max_duration' } : { at: deadline, reason: 'inactivity' };
 }
 
 /** The one test for lazy and proactive closing alike. */
 export function isExpired(session: SessionState, policy: Policy, now: number): boolean {
-  return now >= deadlineOf(session, policy);
+  return now >= endOf(session, policy).at;
 }
 
 /** Channel time further in the future than this is not believed. */

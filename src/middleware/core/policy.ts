@@ -1,9 +1,19 @@
 import type { Scope } from './activity.ts';
+import {
+  type ChannelList,
+  type ClosingFunctions,
+  type ClosingRules,
+  type ClosingSettings,
+  closingRules,
+  type Excludable,
+  leavesOut,
+} from './closing.ts';
 import { type CommandRules, type CommandSettings, commandRules } from './commands.ts';
 import { type Duration, describeMs, toMs } from './duration.ts';
+import { expirationOf } from './expiry.ts';
 
 /** Session settings of one endpoint. Whatever is unset is inherited. */
-export interface EndpointSettings {
+export interface EndpointSettings extends ClosingSettings {
   /** Inactivity after which a session expires. 0 or `'never'`: it does not. @default inherited, at last 30 minutes */
   readonly expiration?: Duration | undefined;
   /** Who shares a session. @default 'user' */
@@ -20,6 +30,11 @@ export interface EndpointSettings {
   readonly onStoreError?: 'degrade' | 'throw' | undefined;
   /** How long one handler may take before its turn is given up. @default 5 minutes */
   readonly turnTimeout?: Duration | undefined;
+  /**
+   * `durable`: an event handler's message is saved before it is acknowledged, and runs after a crash. Costs one more round trip.
+   * For channels whose webhooks an event handler answers. @default 'off'
+   */
+  readonly inbox?: 'durable' | 'off' | undefined;
   /** Contacts whose sessions are marked as a developer's, or `true` for all. @default none */
   readonly developer?: boolean | readonly string[] | undefined;
 }
@@ -31,6 +46,11 @@ export interface OrganizationSettings extends Omit<EndpointSettings, 'developer'
    * @default the organisation's `expiration`
    */
   readonly maxExpiration?: Duration | undefined;
+  /**
+   * Which channels (and Azure channel ids) the organisation's `closingMessage` goes to. A channel added later is out under `include`.
+   * An endpoint's own message goes out in any case. @default all
+   */
+  readonly channels?: ChannelList | undefined;
 }
 
 /** The effective settings for one session, as plain data. Durations in milliseconds; 0 = never. */
@@ -43,15 +63,46 @@ export interface Policy {
   readonly onError: 'drop' | 'keep';
   readonly onStoreError: 'degrade' | 'throw';
   readonly turnTimeoutMs: number;
+  readonly inbox: 'durable' | 'off';
   readonly developer: boolean | readonly string[];
-  /** How long the channel may deliver an activity again; ids are remembered for as long. */
-  readonly redeliversForMs: number;
+  readonly closing: ClosingRules & Excludable;
+  readonly hooks: HookFlags;
+  readonly channel: ChannelFacts;
+  /** The last change of the expiration while sessions were live. */
+  readonly change?: PolicyChange | undefined;
 }
 
-/** What a channel brings along: how long it redelivers, and defaults of its own. */
-export interface ChannelDefaults {
-  readonly redeliversForMs?: number | undefined;
+/** Which of the endpoint's functions the core must reckon with. */
+export interface HookFlags extends ClosingFunctions {
+  readonly onClosing: boolean;
+  readonly onClose: boolean;
+  readonly classifyReturn: boolean;
+}
+
+/** What the core knows of a channel. Durations in milliseconds. */
+export interface ChannelFacts {
+  readonly name: string;
+  /** How long it may deliver an activity again; ids are remembered for as long. */
+  readonly redeliversForMs: number;
+  /** How long after the user's last act the bot may still write; 0: always. */
+  readonly replyWindowMs: number;
+  /** Whether a send may be repeated with a key and arrives once. */
+  readonly idempotentSend: boolean;
+  /** How many messages a second of our own accord it takes well; 0: as many as there are. */
+  readonly sendsPerSecond: number;
   readonly onError?: 'drop' | 'keep' | undefined;
+  /** Whether it relays other networks. */
+  readonly relays?: boolean | undefined;
+}
+
+/** An expiration that changed while sessions were live. */
+export interface PolicyChange {
+  readonly at: number;
+  readonly before: Expiration;
+  /** The change before this one. */
+  readonly earlier?: PolicyChange | undefined;
+  /** `live`: for sessions that are live, too. `nextSession`: those keep what they began with. */
+  readonly apply: 'live' | 'nextSession';
 }
 
 /** Where an expiration can be set, the strongest first. */
@@ -78,9 +129,18 @@ export const policyDefaults = Object.freeze({
   onError: 'drop',
   onStoreError: 'degrade',
   turnTimeoutMs: 5 * 60_000,
-  /** For a channel that does not say. */
-  redeliversForMs: 24 * 3_600_000,
+  inbox: 'off',
 } as const);
+
+/** For a channel that is not mounted in this process. */
+const unknownChannel: ChannelFacts = {
+  name: '',
+  redeliversForMs: 24 * 3_600_000,
+  replyWindowMs: 0,
+  idempotentSend: false,
+  sendsPerSecond: 0,
+};
+const noHooks: HookFlags = { closingMessage: false, carryOver: false, onClosing: false, onClose: false, classifyReturn: false };
 
 /** A setting that cannot work, with where it stands and why. */
 export interface Problem {
@@ -88,26 +148,71 @@ export interface Problem {
   readonly message: string;
 }
 
+/** What a policy reckons with beside settings. */
+export interface Surroundings {
+  readonly channel?: Partial<ChannelFacts> | undefined;
+  readonly hooks?: Partial<HookFlags> | undefined;
+  /** Which level gives the closing message as a function. */
+  readonly composedBy?: 'endpoint' | 'organization' | undefined;
+}
+
 /** Settings resolved to a policy, and every problem found on the way. */
 export function resolvePolicy(
   endpoint: EndpointSettings,
   organization: OrganizationSettings,
-  channel: ChannelDefaults = {},
+  around: Surroundings = {},
 ): { readonly policy: Policy; readonly problems: readonly Problem[] } {
+  const channel: ChannelFacts = { ...unknownChannel, ...defined(around.channel ?? {}) };
+  const hooks: HookFlags = { ...noHooks, ...around.hooks };
   const problems: Problem[] = [];
   const read = (setting: string, value: Duration | undefined): number | undefined => {
     if (value === undefined) return undefined;
     const ms = toMs(value);
     if (ms === undefined) {
-      problems.push({
-        setting,
-        message: `${JSON.stringify(value) ?? String(value)} is not a duration (minutes ≥ 0, '90s', '15m', '2h', '14d' or 'never').`,
-      });
+      const shown = JSON.stringify(value) ?? String(value);
+      problems.push({ setting, message: `${shown} is not a duration (minutes ≥ 0, '90s', '15m', '2h', '14d' or 'never').` });
     }
     return ms;
   };
-  const pick = <K extends keyof EndpointSettings & keyof OrganizationSettings>(name: K) => endpoint[name] ?? organization[name];
+  const settings: EndpointSettings = { ...defined(organization), ...defined(endpoint) };
+  const expiration = expirationLevels(endpoint, organization, read, problems);
+  const common = around.composedBy === 'organization' || (organization.closingMessage ?? false) !== false;
+  const own = around.composedBy === 'endpoint' || endpoint.closingMessage !== undefined;
+  const listed = common && !own ? organization.channels : undefined;
+  const excluded = !channel.relays && leavesOut(listed, channel.name);
+  const closing = closingRules(
+    { ...settings, ...(excluded ? { closingMessage: false } : {}) },
+    expirationOf(expiration).ms,
+    excluded ? { ...hooks, closingMessage: false } : hooks,
+  );
+  const commands = commandRules(settings.commands);
+  problems.push(...closing.problems, ...commands.problems);
+  return {
+    policy: {
+      expiration,
+      scope: settings.scope ?? policyDefaults.scope,
+      commands: commands.rules,
+      discardEndsSession: settings.discardEndsSession ?? policyDefaults.discardEndsSession,
+      lateAfterMs: read('lateAfter', settings.lateAfter) ?? policyDefaults.lateAfterMs,
+      onError: settings.onError ?? channel.onError ?? policyDefaults.onError,
+      onStoreError: settings.onStoreError ?? policyDefaults.onStoreError,
+      turnTimeoutMs: read('turnTimeout', settings.turnTimeout) ?? policyDefaults.turnTimeoutMs,
+      inbox: settings.inbox ?? policyDefaults.inbox,
+      developer: endpoint.developer ?? false,
+      closing: { ...closing.rules, excluded, ...(channel.relays && listed ? { channels: listed } : {}) },
+      hooks,
+      channel,
+    },
+    problems,
+  };
+}
 
+function expirationLevels(
+  endpoint: EndpointSettings,
+  organization: OrganizationSettings,
+  read: (setting: string, value: Duration | undefined) => number | undefined,
+  problems: Problem[],
+): Expiration {
   const cap = read('organization.maxExpiration', organization.maxExpiration);
   const base = read('organization.expiration', organization.expiration);
   const own = read('expiration', endpoint.expiration);
@@ -117,41 +222,19 @@ export function resolvePolicy(
     ['expiration', own],
     ['organization.expiration', base],
   ] as const) {
-    if (ms !== undefined && ms > longest) {
-      problems.push({
-        setting,
-        message: `${describeMs(ms)} is more than ${describeMs(longest)}; raise organization.maxExpiration to allow it.`,
-      });
-    }
+    if (ms === undefined || ms <= longest) continue;
+    const message = `${describeMs(ms)} is more than ${describeMs(longest)}; raise organization.maxExpiration to allow it.`;
+    problems.push({ setting, message });
   }
   const levels: { level: Level; ms: number }[] = [];
   if (own !== undefined) levels.push({ level: 'endpoint', ms: own });
   if (base !== undefined) levels.push({ level: 'organization', ms: base });
   levels.push({ level: 'default', ms: policyDefaults.expirationMs });
+  const from = cap !== undefined ? 'organization.maxExpiration' : base ? 'organization.expiration' : undefined;
+  return { levels, capMs: cap ?? base ?? 0, ...(from === undefined ? {} : { capFrom: from }) };
+}
 
-  const commands = commandRules(pick('commands'));
-  problems.push(...commands.problems);
-  return {
-    policy: {
-      expiration: {
-        levels,
-        capMs: cap ?? base ?? 0,
-        ...(cap !== undefined
-          ? { capFrom: 'organization.maxExpiration' as const }
-          : base
-            ? { capFrom: 'organization.expiration' as const }
-            : {}),
-      },
-      scope: pick('scope') ?? policyDefaults.scope,
-      commands: commands.rules,
-      discardEndsSession: pick('discardEndsSession') ?? policyDefaults.discardEndsSession,
-      lateAfterMs: read('lateAfter', pick('lateAfter')) ?? policyDefaults.lateAfterMs,
-      onError: pick('onError') ?? channel.onError ?? policyDefaults.onError,
-      onStoreError: pick('onStoreError') ?? policyDefaults.onStoreError,
-      turnTimeoutMs: read('turnTimeout', pick('turnTimeout')) ?? policyDefaults.turnTimeoutMs,
-      developer: endpoint.developer ?? false,
-      redeliversForMs: channel.redeliversForMs ?? policyDefaults.redeliversForMs,
-    },
-    problems,
-  };
+/** Without the members that are there but undefined: what is not set does not hide what is. */
+function defined<T extends object>(settings: T): Partial<T> {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

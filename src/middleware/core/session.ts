@@ -1,4 +1,6 @@
 import type { CommandName } from './activity.ts';
+import type { Closing } from './closing.ts';
+import type { Carried } from './conversation.ts';
 
 /** One uninterrupted stretch of a conversation, as it is stored. Times are epoch milliseconds. */
 export interface SessionState {
@@ -18,12 +20,20 @@ export interface SessionState {
   readonly data: unknown;
   /** The dialogs that are open, the outermost first. */
   readonly dialog: readonly DialogFrame[];
+  /** How often the user has discarded dialogs; absent for never. */
+  readonly discards?: number | undefined;
   readonly tags: Tags;
   readonly sentiment?: number | undefined;
   /** Own expiration in milliseconds, set at run time; 0 = never. */
   readonly expiresAfterMs?: number | undefined;
   /** What came of it, in the bot's words: resolved, escalated, abandoned … */
   readonly outcome?: string | undefined;
+  /** The last warning of this idle period: how long before the deadline it stood, milliseconds. */
+  readonly warnedMs?: number | undefined;
+  /** How much later than by the clock alone this idle period ends, because a closing hook asked for it. Milliseconds. */
+  readonly extendedMs?: number | undefined;
+  /** A proactive close under way. */
+  readonly closing?: Closing | undefined;
 }
 
 /** Why a session began. */
@@ -70,6 +80,7 @@ export interface Birth {
   readonly at: number;
   readonly data: unknown;
   readonly developer: boolean;
+  readonly carry?: ((before: Carried) => Partial<Carried>) | undefined;
 }
 
 export function newSession(birth: Birth): SessionState {
@@ -88,9 +99,10 @@ export function newSession(birth: Birth): SessionState {
   };
 }
 
-/** The session after activity at `at`. The clock never moves backwards. */
+/** The session after activity at `at`: a new idle period. The clock never moves backwards. */
 export function touched(session: SessionState, at: number): SessionState {
-  return { ...session, lastActivityAt: Math.max(session.lastActivityAt, at) };
+  const { warnedMs: _armed, extendedMs: _again, ...rest } = session;
+  return { ...rest, lastActivityAt: Math.max(session.lastActivityAt, at) };
 }
 
 /**
@@ -98,12 +110,13 @@ export function touched(session: SessionState, at: number): SessionState {
  * (all dialogs, all tags and the sentiment go). Variables and auth stay.
  */
 export function discarded(session: SessionState, command: Exclude<CommandName, 'refresh'>): SessionState {
+  const discards = (session.discards ?? 0) + 1;
   if (command === 'discard') {
     const current = session.tags.historic.at(-1) ?? [];
-    return { ...session, dialog: session.dialog.slice(0, -1), tags: { current, historic: [] } };
+    return { ...session, discards, dialog: session.dialog.slice(0, -1), tags: { current, historic: [] } };
   }
   const { sentiment: _reset, ...rest } = session;
-  return { ...rest, dialog: [], tags: { current: [], historic: [] } };
+  return { ...rest, discards, dialog: [], tags: { current: [], historic: [] } };
 }
 
 /** A new set of tags; the present one, unless empty, becomes the last historic entry. */

@@ -7,16 +7,21 @@ export interface CallCount {
   close(): void;
 }
 
-/** @param origin `http://127.0.0.1:1234`, @param changed told whenever the number has changed */
-export function countCalls(origin: string, changed: () => void): CallCount {
+/**
+ * @param origin `http://127.0.0.1:1234`
+ * @param onCall told in the caller's async context when a call is made; what it returns is told when that call is over
+ */
+export function countCalls(origin: string, onCall: () => (() => void) | undefined): CallCount {
   const { host } = new URL(origin);
-  const open = new Set<object>();
+  const open = new Map<object, (() => void) | undefined>();
   const began = (request: object) => {
-    open.add(request);
-    changed();
+    open.set(request, onCall());
   };
   const ended = (message: unknown) => {
-    if (open.delete((message as { request: object }).request)) changed();
+    const { request } = message as { request: object };
+    const over = open.get(request);
+    open.delete(request);
+    over?.();
   };
   /** By `fetch`. */
   const fetched = (message: unknown) => {

@@ -8,8 +8,12 @@ export interface FaultyStore extends Store {
   behind<T>(looking: () => Promise<T>): Promise<T>;
 }
 
-export function faultyStore(store: Store): FaultyStore {
+/** @param saved told when somebody is to look at a record that was saved, epoch ms */
+export function faultyStore(store: Store, saved: (wakeAt: number) => void): FaultyStore {
   let isDown = false;
+  const told = (wakeAt: number | null) => {
+    if (wakeAt !== null) saved(wakeAt);
+  };
   const up = async (): Promise<Store> => {
     if (isDown) throw new AdjournError('STORE_UNAVAILABLE', 'The scenario has taken the store down.');
     return store;
@@ -17,10 +21,17 @@ export function faultyStore(store: Store): FaultyStore {
   return {
     capabilities: store.capabilities,
     begin: async (...args) => (await up()).begin(...args),
-    commit: async (...args) => (await up()).commit(...args),
-    save: async (...args) => (await up()).save(...args),
+    async commit(lease, record, wakeAt) {
+      await (await up()).commit(lease, record, wakeAt);
+      told(wakeAt);
+    },
+    async save(lease, record, wakeAt) {
+      await (await up()).save(lease, record, wakeAt);
+      told(wakeAt);
+    },
     renew: async (...args) => (await up()).renew(...args),
     release: async (...args) => (await up()).release(...args),
+    nextWake: async (...args) => (await up()).nextWake(...args),
     claimDue: async (...args) => (await up()).claimDue(...args),
     find: async (...args) => (await up()).find(...args),
     close: async () => {},

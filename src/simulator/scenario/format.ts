@@ -1,4 +1,5 @@
 import type { EndpointSettings, OrganizationSettings } from '../../middleware/core/policy.ts';
+import type { SettingsChange } from '../../middleware/settings.ts';
 import type { Fault } from '../faults.ts';
 import type { Act, Signature } from '../vendor.ts';
 
@@ -18,6 +19,14 @@ export interface Scenario {
 export interface ScenarioEndpoint {
   readonly channel: string;
   readonly settings: EndpointSettings;
+  readonly test: TestFunctions;
+}
+
+/** Functions that an endpoint has for the sake of a test. `slow` ones take longer than they may. */
+export interface TestFunctions {
+  readonly classifyReturn?: 'same' | 'new' | 'invalid' | 'throws' | 'slow';
+  readonly onClosing?: 'throws' | 'slow' | { readonly extendByMs: number };
+  readonly script?: 'throws' | 'slow';
 }
 
 /** One verb at one instant. `path` is its place in the file, for messages. */
@@ -28,6 +37,8 @@ export type Step = { readonly at: number; readonly path: string } & (
   | BotWorks
   | VendorFails
   | StoreTurns
+  | WorkerTurns
+  | ChangesSettings
   | Expects
 );
 
@@ -95,6 +106,18 @@ export interface VendorFails {
 export interface StoreTurns {
   readonly verb: 'store';
   readonly store: 'down' | 'up';
+}
+
+export interface WorkerTurns {
+  readonly verb: 'worker';
+  readonly worker: 'stops' | 'starts';
+  /** Undefined: that of every process. */
+  readonly process: number | undefined;
+}
+
+export interface ChangesSettings {
+  readonly verb: 'settings';
+  readonly change: SettingsChange;
 }
 
 export interface Expects {

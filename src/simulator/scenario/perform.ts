@@ -1,6 +1,7 @@
 import { keyOf } from '../../middleware/core/activity.ts';
 import type { ConversationRecord } from '../../middleware/core/conversation.ts';
-import type { BotStarts, BotWorks, ExpectedState, Expects, Scenario, Step } from './format.ts';
+import type { BotStarts, BotWorks, ChangesSettings, ExpectedState, Expects, Scenario, Step, WorkerTurns } from './format.ts';
+import { line } from './lines.ts';
 import { type Mismatch, matchEvents } from './match.ts';
 import type { Work } from './progress.ts';
 import { failure, sender } from './send.ts';
@@ -25,6 +26,7 @@ export function performer<Data>(scenario: Scenario, stage: Stage<Data>): Perform
     );
   };
   const { deliver } = sender(scenario, stage);
+  const note = (text: string) => timeline.note(line(clock.now(), 'scene', {}, { text }));
 
   const botActs = (step: BotStarts | BotWorks) => {
     const { user, endpoint, process } = step;
@@ -38,6 +40,20 @@ export function performer<Data>(scenario: Scenario, stage: Stage<Data>): Perform
       else if (step.says !== undefined) await sessions.run(key, (turn) => turn.reply(step.says));
     };
     watch.follow(work, doing).catch((error) => timeline.add(failure(clock.now(), place, error, 'HANDLER_FAILED')));
+  };
+
+  const worker = ({ worker, process }: WorkerTurns) => {
+    note(`worker ${worker}`);
+    for (const one of process === undefined ? stage.processes : [processAt(stage, process)]) one.worker[worker]();
+  };
+  const configure = ({ change }: ChangesSettings) => {
+    note('settings change');
+    for (const { sessions } of stage.processes) {
+      const doing = () => sessions.configure(change);
+      watch
+        .follow({ label: 'a change of settings', user: undefined }, doing)
+        .catch((error) => timeline.add(failure(clock.now(), {}, error, 'STORE_UNAVAILABLE')));
+    }
   };
 
   const stateNow = async ({ user, endpoint }: ExpectedState): Promise<ConversationState> => {
@@ -69,10 +85,20 @@ export function performer<Data>(scenario: Scenario, stage: Stage<Data>): Perform
           botActs(step);
           return [];
         case 'vendor fails':
+          note(`${step.channel} fails: ${step.fault}`);
           simulator.fail(step.channel, step.fault, step.times);
           return [];
         case 'store':
+          note(`store ${step.store}`);
           stage.store.down(step.store === 'down');
+          // Workers that could not read try again.
+          if (step.store === 'up') for (const one of stage.processes) one.worker.hears(clock.now());
+          return [];
+        case 'worker':
+          worker(step);
+          return [];
+        case 'settings':
+          configure(step);
           return [];
         case 'expect':
           return expect(step);

@@ -18,6 +18,11 @@ export interface Watch {
    * @param turn the turn the calling code runs in
    */
   clockFor(clock: Clock, turn: () => object | undefined): Clock;
+  /**
+   * The calling code waits for something that nothing but time may bring. Until the returned function is called, its turn rests.
+   * @param turn the turn it runs in
+   */
+  park(turn: object | undefined): () => void;
   /** Something outside has changed that `isQuiet` depends on. */
   changed(): void;
   /** Resolves when everything rests. @throws Error naming what does not come to rest */
@@ -28,7 +33,7 @@ export interface Watch {
 }
 
 export interface WatchOptions {
-  /** Whether nothing else is under way: calls to the vendors' APIs. */
+  /** Whether nothing else is under way: calls to the vendors' APIs, but for those that only time will end. */
   readonly isQuiet: () => boolean;
   /** How long to wait for rest before giving up, real ms. @default 20000 */
   readonly patienceMs?: number | undefined;
@@ -73,6 +78,18 @@ export function watch({ isQuiet, patienceMs = 20_000 }: WatchOptions): Watch {
     const named = request.headers[header];
     if (typeof named === 'string' && named.startsWith(run)) context.enterWith(byHeader.get(named));
   };
+  const park: Watch['park'] = (turn) => {
+    const { sleepers } = context.getStore() ?? stray;
+    const sleeper = turn ?? {};
+    sleepers.set(sleeper, (sleepers.get(sleeper) ?? 0) + 1);
+    changed();
+    return () => {
+      const left = (sleepers.get(sleeper) ?? 1) - 1;
+      if (left === 0) sleepers.delete(sleeper);
+      else sleepers.set(sleeper, left);
+      changed();
+    };
+  };
   turnProbe.subscribe(onTurn);
   subscribe('http.server.request.start', onRequest);
 
@@ -104,17 +121,12 @@ export function watch({ isQuiet, patienceMs = 20_000 }: WatchOptions): Watch {
     clockFor: (clock, turn) => ({
       now: () => clock.now(),
       async sleep(ms, signal) {
-        const { sleepers } = context.getStore() ?? stray;
-        const sleeper = turn() ?? {};
-        sleepers.set(sleeper, (sleepers.get(sleeper) ?? 0) + 1);
-        changed();
+        const wake = park(turn());
         await clock.sleep(ms, signal);
-        const left = (sleepers.get(sleeper) ?? 1) - 1;
-        if (left === 0) sleepers.delete(sleeper);
-        else sleepers.set(sleeper, left);
-        changed();
+        wake();
       },
     }),
+    park,
     changed,
     async rest() {
       const until = performance.now() + patienceMs;

@@ -6,7 +6,7 @@ import { createSimulator, type Simulator, type UnknownRoute, type Vendor } from 
 import { type CallCount, countCalls } from './calls.ts';
 import { type FaultyStore, faultyStore } from './faulty-store.ts';
 import { type Scenario, ScenarioError } from './format.ts';
-import { line, lineOfEvent, type Timeline, timeline } from './lines.ts';
+import { eventNames, line, lineOfEvent, type Timeline, timeline } from './lines.ts';
 import { type Cast, type Process, startProcess } from './process.ts';
 import { type Watch, watch } from './rest.ts';
 
@@ -18,6 +18,9 @@ export interface StageOptions<Data> {
   /** How long to wait for rest, real ms. @default 20000 */
   readonly patienceMs?: number | undefined;
 }
+
+/** How long a vendor that does not answer keeps a call open, virtual ms: longer than our side waits for it. */
+const silenceMs = 20_000;
 
 /** Everything a scenario is played on: virtual time, vendors, processes, and the list of what happens. */
 export interface Stage<Data> {
@@ -44,26 +47,38 @@ export async function setStage<Data>(scenario: Scenario, options: StageOptions<D
   const keys = new Map<string, string>();
   const unknownRoutes: UnknownRoute[] = [];
   let calls: CallCount | undefined;
-  const watching = watch({ isQuiet: () => simulator.openCalls() + (calls?.open() ?? 0) === 0, patienceMs: options.patienceMs });
+  /** A call is open on both sides; one that gets no answer is over when time says so. */
+  const isQuiet = () => {
+    const silent = simulator.silentCalls();
+    return simulator.openCalls() === silent && (calls?.open() ?? 0) === silent;
+  };
+  const watching = watch({ isQuiet, patienceMs: options.patienceMs });
   const clock = virtualClock({ start: scenario.start, settle: watching.rest });
   const simulator = await createSimulator({
     clock,
     vendors: options.vendors,
+    silenceMs,
     onDelivered: ({ status, ...place }) => lines.add(line(clock.now(), 'delivered', place, { status })),
     onReceived: ({ text, ...place }) => lines.add(line(clock.now(), 'received', place, { text })),
     onUnknownRoute: (route) => unknownRoutes.push(route),
     onActivity: watching.changed,
   });
-  calls = countCalls(simulator.url, watching.changed);
-  const store = faultyStore(options.store);
+  const processes: Process<Data>[] = [];
+  calls = countCalls(simulator.url, () => watching.park(turnIn(processes)));
+  const store = faultyStore(options.store, (wakeAt) => {
+    for (const { worker } of processes) worker.hears(wakeAt);
+  });
 
   const tell = (event: AdjournEvent) => {
+    if (!eventNames.includes(event.type)) return;
     const named = event.user === undefined ? undefined : simulator.nameOf(event.channel, event.user);
     const user = named ?? watching.current()?.user;
     if (user !== undefined && event.key !== undefined) keys.set(JSON.stringify([event.endpoint, user]), event.key);
-    lines.add(lineOfEvent(event, user), event.decidedAt);
+    // What the worker says of itself is about no endpoint.
+    const isSomewhere = Object.hasOwn(scenario.endpoints, event.endpoint);
+    const place = isSomewhere ? { user: user ?? event.user, endpoint: event.endpoint, channel: event.channel } : {};
+    lines.add(lineOfEvent(event, place), event.decidedAt);
   };
-  const processes: Process<Data>[] = [];
   const close = async () => {
     await Promise.all(processes.flatMap(({ bots }) => [...bots.values()].map((bot) => bot.close())));
     const closing = Promise.all(processes.map(({ sessions }) => sessions.close()));
@@ -95,6 +110,11 @@ export async function setStage<Data>(scenario: Scenario, options: StageOptions<D
     keys: () => new Set(keys.values()),
     close,
   };
+}
+
+/** The turn this code runs in, of whichever process. */
+function turnIn<Data>(processes: readonly Process<Data>[]): object | undefined {
+  return processes.map(({ sessions }) => sessions.current()).find((turn) => turn !== undefined);
 }
 
 /** A process by its number in the file. */

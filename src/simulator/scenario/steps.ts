@@ -12,18 +12,22 @@ import {
   type WebhookStep,
 } from './format.ts';
 import { type Reader, reader } from './read.ts';
+import { changed, readChange } from './settings.ts';
 import { endpointOf, processOf, refuseMissing, type Surroundings } from './surroundings.ts';
 import { resolveAt, resolveWrittenAt } from './times.ts';
 
 /** Verbs and their fields that this version cannot play. */
-const missingVerbs = ['agent', 'does', 'settings', 'worker', 'erases', 'dies', 'restarts'];
+const missingVerbs = ['agent', 'does', 'erases', 'dies', 'restarts'];
 
 const plainActs = ['refreshes', 'reads', 'types', 'reacts', 'edits', 'unsends', 'joins'] as const;
-const verbs = ['says', 'taps', ...plainActs, 'redelivers', 'together', 'bot', 'vendor', 'store', 'sends', 'expect', 'state'];
+/** Verbs of their own, that cannot overlap. */
+const soleVerbs = ['together', 'bot', 'vendor', 'store', 'worker', 'settings', 'expect', 'state'];
+const verbs = ['says', 'taps', ...plainActs, 'redelivers', 'sends', ...soleVerbs];
 
 export function readSteps(list: readonly unknown[], around: Surroundings): Step[] {
   const ids = new Set<string>();
   let previous = around.at;
+  let { settings } = around;
   return list.map((data, index) => {
     const object = reader(data, `steps[${index}]`);
     refuseMissing(object, missingVerbs);
@@ -32,7 +36,9 @@ export function readSteps(list: readonly unknown[], around: Surroundings): Step[
       throw new ScenarioError(object.at('at'), `"${object.text('at')}" is no clock time, ISO instant or "+31m".`);
     if (at < previous) throw new ScenarioError(object.at('at'), `"${object.text('at')}" goes back in time.`);
     previous = at;
-    return { at, path: object.path, ...readVerb(object, { ...around, at }, ids) };
+    const verb = readVerb(object, { ...around, at, settings }, ids);
+    if (verb.verb === 'settings') settings = changed(settings, verb);
+    return { at, path: object.path, ...verb };
   });
 }
 
@@ -49,6 +55,15 @@ function readVerb(step: Reader, around: Surroundings, ids: Set<string>): Verb {
     case 'store':
       step.only('at', 'store');
       return { verb: 'store', store: step.oneOf('store', ['down', 'up']) };
+    case 'worker':
+      step.only('at', 'worker', 'process');
+      return {
+        verb: 'worker',
+        worker: step.oneOf('worker', ['stops', 'starts']),
+        process: step.has('process') ? processOf(step, around) : undefined,
+      };
+    case 'settings':
+      return readChange(step, around.settings, around.vendors);
     case 'expect':
     case 'state':
       step.only('at', 'expect', 'state', 'ordered');
@@ -76,7 +91,7 @@ function readTogether(step: Reader, around: Surroundings, ids: Set<string>): Ver
     if (inner.has('at')) throw new ScenarioError(inner.at('at'), 'a step inside "together" has no time of its own.');
     refuseMissing(inner, missingVerbs);
     const verb = verbOf(inner);
-    if (['together', 'bot', 'vendor', 'store', 'expect', 'state'].includes(verb)) {
+    if (soleVerbs.includes(verb)) {
       throw new ScenarioError(inner.at(verb), 'only deliveries can overlap.');
     }
     return readDelivered(inner, around, ids);

@@ -1,13 +1,15 @@
 import type { Vendor } from '../vendor.ts';
-import { type ScenarioEndpoint, ScenarioError } from './format.ts';
+import { ScenarioError } from './format.ts';
 import type { Reader } from './read.ts';
+import type { Settings } from './settings.ts';
 
 /** What the steps of a file are checked against. */
 export interface Surroundings {
   /** The instant of the step, epoch ms. */
   readonly at: number;
   readonly offset: number;
-  readonly endpoints: Readonly<Record<string, ScenarioEndpoint>>;
+  /** As they stand before the step. */
+  readonly settings: Settings;
   readonly processes: number;
   readonly vendors: readonly Vendor[];
 }
@@ -15,7 +17,8 @@ export interface Surroundings {
 /** The step's endpoint, which the file must have. */
 export function endpointOf(step: Reader, around: Surroundings): { readonly endpoint: string; readonly channel: string } {
   const endpoint = step.text('endpoint');
-  const found = Object.hasOwn(around.endpoints, endpoint) ? around.endpoints[endpoint] : undefined;
+  const { endpoints } = around.settings;
+  const found = Object.hasOwn(endpoints, endpoint) ? endpoints[endpoint] : undefined;
   if (found === undefined) throw new ScenarioError(step.at('endpoint'), `there is no endpoint "${endpoint}".`);
   return { endpoint, channel: found.channel };
 }

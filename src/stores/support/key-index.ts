@@ -7,6 +7,8 @@ export interface KeyIndex {
   wakeAt(key: string): number | null | undefined;
   /** Up to `limit` keys with `wakeAt ≤ now`, earliest first, each moved to `until`. */
   claim(now: number, limit: number, until: number): string[];
+  /** The earliest wake-up there is. */
+  earliest(): number | undefined;
   /** All keys in order. */
   keys(): readonly string[];
 }
@@ -76,6 +78,16 @@ export function keyIndex(): KeyIndex {
     sink(last);
   };
 
+  /** The entry that wakes first, once those that only seemed to have sunk. */
+  const first = (): Entry | undefined => {
+    for (let top = heap[0]; top !== undefined; top = heap[0]) {
+      if (top.wakeAt === null || top.wakeAt <= top.sortedAt) return top;
+      top.sortedAt = top.wakeAt;
+      sink(top);
+    }
+    return undefined;
+  };
+
   const schedule = (entry: Entry, wakeAt: number | null) => {
     entry.wakeAt = wakeAt;
     if (wakeAt === null) {
@@ -111,18 +123,15 @@ export function keyIndex(): KeyIndex {
 
     claim(now, limit, until) {
       const claimed: Entry[] = [];
-      for (let top = heap[0]; top !== undefined && top.sortedAt <= now && claimed.length < limit; top = heap[0]) {
-        if (top.wakeAt !== null && top.wakeAt > top.sortedAt) {
-          top.sortedAt = top.wakeAt;
-          sink(top);
-        } else {
-          remove(top);
-          claimed.push(top);
-        }
+      for (let top = first(); top !== undefined && top.sortedAt <= now && claimed.length < limit; top = first()) {
+        remove(top);
+        claimed.push(top);
       }
       for (const entry of claimed) schedule(entry, until);
       return claimed.map((entry) => entry.key);
     },
+
+    earliest: () => first()?.sortedAt,
 
     keys: () => {
       sorted ??= [...entries.keys()].sort();

@@ -1,10 +1,12 @@
+import type { Send, SendOutcome } from '../../middleware/adapter.ts';
 import type { Clock } from '../../middleware/clock.ts';
 import { AdjournError } from '../../middleware/errors.ts';
+import { outcomeOf, sentId } from './line-outcome.ts';
 
 /** What we call of `MessagingApiClient` or `LineBotClient` of `@line/bot-sdk`. */
 export interface LineClient {
   replyMessage(request: { replyToken: string; messages: LineMessage[] }): Promise<unknown>;
-  pushMessage(request: { to: string; messages: LineMessage[] }): Promise<unknown>;
+  pushMessage(request: { to: string; messages: LineMessage[] }, retryKey?: string): Promise<unknown>;
 }
 
 /** Any of LINE's message objects. */
@@ -22,19 +24,21 @@ const tokenLifeMs = 50_000;
  * Sends to where an event came from: by its reply token, which costs nothing, as long as that can work; by push, which counts towards
  * the monthly quota, after that.
  */
-export interface LineSender {
+export interface LineCourier {
   /** Remembers when an event with a reply token came in. */
   received(event: { readonly replyToken?: unknown } | null | undefined): void;
   /** @param message text, one message object, or up to five of either */
   reply(event: object, to: string | undefined, message: unknown): Promise<unknown>;
   push(to: string | undefined, message: unknown): Promise<unknown>;
+  /** Pushes outside of requests, under a retry key: what may or may not have been sent can be sent again. */
+  readonly send: Send;
 }
 
 /**
- * @throws AdjournError `ADJ_CONFIG_INVALID` for a client that cannot send; from the sender's methods `ADJ_SEND_FAILED`, its `cause` what
+ * @throws AdjournError `ADJ_CONFIG_INVALID` for a client that cannot send; from `reply` and `push` `ADJ_SEND_FAILED`, its `cause` what
  * the client threw.
  */
-export function lineSender(client: LineClient, clock: Clock): LineSender {
+export function lineCourier(client: LineClient, clock: Clock): LineCourier {
   if (typeof client?.replyMessage !== 'function' || typeof client.pushMessage !== 'function') {
     throw new AdjournError('ADJ_CONFIG_INVALID', 'There is no client to send with.', {
       where: 'line',
@@ -50,7 +54,7 @@ export function lineSender(client: LineClient, clock: Clock): LineSender {
     return token !== undefined && clock.now() < token.staleAt ? token.replyToken : undefined;
   };
 
-  const push: LineSender['push'] = async (to, message) => {
+  const push: LineCourier['push'] = async (to, message) => {
     if (to === undefined) throw new AdjournError('ADJ_SEND_FAILED', 'There is nobody to send to.', { where: 'line' });
     return client.pushMessage({ to, messages: messagesOf(message) }).catch(refused);
   };
@@ -71,6 +75,13 @@ export function lineSender(client: LineClient, clock: Clock): LineSender {
       }
     },
     push,
+    async send({ conversation, user }, message, { idempotencyKey }) {
+      const to = conversation?.id ?? user;
+      if (to === undefined) return { outcome: 'refused', reason: 'no_address' };
+      return client
+        .pushMessage({ to, messages: messagesOf(message) }, idempotencyKey)
+        .then((answer): SendOutcome => ({ outcome: 'sent', id: sentId(answer) }), outcomeOf);
+    },
   };
 }
 

@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import { attach } from '../../src/middleware/attach.ts';
+import type { Activity } from '../../src/middleware/core/activity.ts';
+import { sessionsOver } from '../../src/middleware/sessions.ts';
+import type { Store } from '../../src/middleware/store.ts';
+import type { Turn } from '../../src/middleware/turn.ts';
+import { keyvStore } from '../../src/stores/keyv.ts';
+import { type VirtualClock, virtualClock } from '../../src/testing/virtual-clock.ts';
+import { gate, silent } from './toy.ts';
+
+const capabilities = {
+  redeliversFor: 3_600_000,
+  ackWithinMs: 3_000,
+  batches: true,
+  replyWindow: 0,
+  idempotentSend: false,
+  reservedWords: [],
+};
+
+/** A bot with a durable inbox. Killed, it never touches its store again, and its leases lapse. */
+function bot(inner: Store, clock: VirtualClock, told: string[], run: (text: string, turn: Turn) => unknown = () => {}) {
+  let dead = false;
+  const forever = new Promise<never>(() => {});
+  const guard =
+    <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
+    (...args: Args) =>
+      dead ? forever : call(...args);
+  const store = {
+    ...inner,
+    begin: guard(inner.begin),
+    commit: guard(inner.commit),
+    save: guard(inner.save),
+    renew: guard(inner.renew),
+    claimDue: guard(inner.claimDue),
+  };
+  const sessions = sessionsOver(store, { clock, logger: silent, leaseMs: 20, endpoints: { main: { inbox: 'durable' } } });
+  const make = (kept: unknown) => {
+    const activity = kept as Activity;
+    return {
+      activities: [activity],
+      hosts: [],
+      host: undefined,
+      keep: kept,
+      accepted: () => told.push('accepted'),
+      reply: async () => {},
+      run: async (turn: Turn) => {
+        const { text = '' } = activity as { text?: string };
+        await run(text, turn);
+        told.push(`#${turn.session.turnCount} ${text}`);
+      },
+      pass: async () => {},
+      consumed: async () => told.push('consumed'),
+      duplicate: async () => told.push('duplicate'),
+    };
+  };
+  const channel = attach(sessions, { name: 'toy', parse: () => [], capabilities }, { endpoint: 'main' });
+  channel.replays(make);
+  return {
+    sessions,
+    kill: () => {
+      dead = true;
+    },
+    says: (text: string, id: string) =>
+      channel.turn(
+        make({
+          kind: 'message',
+          type: 'message',
+          channel: 'toy',
+          conversation: { id: 'ada', kind: 'direct' },
+          user: 'ada',
+          id,
+          at: clock.now(),
+          text,
+          addressed: true,
+        }),
+      ),
+  };
+}
+
+describe("inbox: 'durable'", () => {
+  it('saves a message before it is acknowledged, and forgets it with the save of its turn', async () => {
+    const [inner, clock, told] = [keyvStore(), virtualClock(), [] as string[]];
+    const one = bot(inner, clock, told, () => told.push('runs'));
+    await one.says('hi', 'm1');
+    expect(told).toEqual(['accepted', 'runs', '#1 hi']);
+    expect((await inner.find({})).records[0]?.record['inbox']).toBeUndefined();
+    await one.says('hi', 'm1');
+    expect(told.at(-1)).toBe('duplicate');
+    await one.sessions.stop();
+  });
+
+  it('is handled by whoever comes next, when its process died between acknowledgement and handler', async () => {
+    const [inner, clock, told] = [keyvStore(), virtualClock(), [] as string[]];
+    const never = gate();
+    const first = bot(inner, clock, told, () => never.promise);
+    void first.says('one', 'm1');
+    await expect.poll(() => told).toEqual(['accepted']);
+    first.kill();
+
+    const second = bot(inner, clock, told);
+    await second.says('two', 'm2');
+    expect(told).toEqual(['accepted', '#1 one', 'accepted', '#2 two']);
+    expect(await second.says('one', 'm1')).toMatchObject({ verdict: 'drop' });
+    await second.sessions.stop();
+  });
+
+  it('is handled by the worker where nobody comes', async () => {
+    const [inner, clock, told] = [keyvStore(), virtualClock(), [] as string[]];
+    const never = gate();
+    const first = bot(inner, clock, told, () => never.promise);
+    void first.says('one', 'm1');
+    await expect.poll(() => told).toEqual(['accepted']);
+    first.kill();
+
+    const second = bot(inner, clock, told);
+    const { lease } = await inner.begin('toy/main/ada', { now: 0, leaseMs: 1_000, waitMs: 1_000 });
+    await inner.release(lease);
+    await clock.advance(61_000);
+    expect(told).toEqual(['accepted', '#1 one']);
+    await second.sessions.stop();
+  });
+});
