@@ -6,8 +6,8 @@ import type { EndpointFunctions, EndpointOptions, OrganizationOptions } from './
 export type Options = EndpointOptions<never>;
 export type CommonOptions = OrganizationOptions<never>;
 
-/** The settings that may stand inline, beside an adapter's own options. */
-const settingNames = [
+/** Every session setting of an endpoint: they may stand in `createSessions`, or inline, beside an adapter's own options. */
+export const settingNames = [
   'expiration',
   'scope',
   'commands',

@@ -1,5 +1,6 @@
 import { toMs } from '../../middleware/core/duration.ts';
 import { type EndpointSettings, type OrganizationSettings, resolvePolicy } from '../../middleware/core/policy.ts';
+import { settingNames } from '../../middleware/options.ts';
 import type { Vendor } from '../vendor.ts';
 import { type ChangesSettings, type ScenarioEndpoint, ScenarioError, type TestFunctions } from './format.ts';
 import { type Reader, reader } from './read.ts';
@@ -10,33 +11,10 @@ export interface Settings {
   readonly endpoints: Readonly<Record<string, ScenarioEndpoint>>;
 }
 
-/** What both levels can set. */
-const settingNames = [
-  'expiration',
-  'scope',
-  'commands',
-  'discardEndsSession',
-  'lateAfter',
-  'onError',
-  'onStoreError',
-  'turnTimeout',
-  'inbox',
-  'closing',
-  'closingMessage',
-  'closingMessageTo',
-  'sendRate',
-  'sendRate',
-  'warnings',
-  'continueWithin',
-  'maxDuration',
-  'maxTurns',
-  'clearAuthProfiles',
-  'carryOver',
-  'expirationRange',
-] as const satisfies readonly (keyof EndpointSettings & keyof OrganizationSettings)[];
-
 const organizationOnly = ['maxExpiration', 'channels'] as const satisfies readonly (keyof OrganizationSettings)[];
 const endpointOnly = ['developer'] as const satisfies readonly (keyof EndpointSettings)[];
+/** What both levels can set. */
+const onBothLevels = settingNames.filter((name) => !endpointOnly.some((one) => one === name));
 
 /** The settings that a file begins with. @throws ScenarioError */
 export function firstSettings(file: Reader, vendors: readonly Vendor[]): Settings {
@@ -123,7 +101,7 @@ function readEndpoint(
 
 /** Settings are checked for their names and forms here, for their values by the policy they make. */
 function readSettings(object: Reader, more: readonly string[], besides: readonly string[] = []): OrganizationSettings {
-  const names: readonly string[] = [...settingNames, ...more];
+  const names: readonly string[] = [...onBothLevels, ...more];
   object.only(...names, ...besides);
   for (const [name, values] of Object.entries(choices)) if (object.has(name)) object.oneOf(name, values);
   for (const name of ['lateAfter', 'turnTimeout']) {
