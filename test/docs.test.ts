@@ -10,14 +10,22 @@ import { type EndpointSettings, policyDefaults } from '../src/middleware/core/po
 import { channels, loadAdapter } from './kit/adapter.ts';
 
 const root = resolve(import.meta.dirname, '..');
-const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'docs/closing.md'];
+const pages = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  'docs/closing.md',
+  'docs/azure.md',
+];
 const page = (name: string) => readFileSync(join(root, name), 'utf8');
 const readme = page('README.md');
 
 describe('README.md', () => {
   it('fits on a screen or four', () => expect(readme.split('\n').length).toBeLessThan(200));
 
-  it.each(['README.md', 'docs/closing.md'])('%s shows code that compiles', (name) => {
+  it.each(['README.md', 'docs/closing.md', 'docs/azure.md'])('%s shows code that compiles', (name) => {
     const folder = join(root, '.tmp', `docs-${process.pid}`);
     mkdirSync(folder, { recursive: true });
     try {
@@ -60,6 +68,7 @@ describe('README.md', () => {
       closing: `\`'${closingDefaults.closing}'\``,
       closingMessage: 'none',
       closingMessageTo: `\`'${closingDefaults.closingMessageTo}'\``,
+      sendRate: "the channel's",
       warnings: 'none',
       continueWithin: describeMs(closingDefaults.continueWithinMs),
       maxDuration: 'never',

@@ -44,17 +44,13 @@ export const start: StartSample = async ({ sessions, endpoint, identity, vendorU
 };
 
 /** Trusts the simulated Bot Connector instead of Microsoft's. */
-function authentication({ extra }: Identity, vendorUrl: string) {
-  return getAuthConfigWithDefaults({
-    clientId: extra['appId'] ?? '',
-    authorityEndpoint: `${vendorUrl}/bot`,
-    issuers: [extra['issuer'] ?? ''],
-    validateIssuer: true,
-  });
+export function authentication({ extra: { appId = '', issuer = '' } }: Identity, vendorUrl: string) {
+  const issuers = [issuer];
+  return getAuthConfigWithDefaults({ clientId: appId, authorityEndpoint: `${vendorUrl}/bot`, issuers, validateIssuer: true });
 }
 
 /** Microsoft's login refuses to work without TLS, so the token for the simulator is given. */
-function simulatedAdapter(token: string): typeof CloudAdapter {
+export function simulatedAdapter(token: string): typeof CloudAdapter {
   return class extends CloudAdapter {
     protected override async createConnectorClientWithIdentity(_identity: object, { serviceUrl = '' }: { serviceUrl?: string }) {
       return ConnectorClient.createClientWithToken(serviceUrl, token);

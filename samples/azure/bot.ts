@@ -36,7 +36,7 @@ export const start: StartSample = async ({ sessions, endpoint, identity, vendorU
 };
 
 /** Trusts the simulated Bot Connector instead of Microsoft's; a bot in production passes its app id and password only. */
-function authentication({ extra, token }: Identity, vendorUrl: string): ConfigurationBotFrameworkAuthentication {
+export function authentication({ extra, token }: Identity, vendorUrl: string): ConfigurationBotFrameworkAuthentication {
   const metadata = `${vendorUrl}/bot/v1/.well-known/openidconfiguration`;
   const options = {
     ToBotFromChannelOpenIdMetadataUrl: metadata,

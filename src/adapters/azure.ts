@@ -18,6 +18,7 @@ import {
 } from './support/azure-send.ts';
 import { text } from './support/azure-values.ts';
 
+export { signOut } from './support/azure-sign-out.ts';
 export { type HostStorage, type SessionStorageOptions, sessionStorage } from './support/session-storage.ts';
 
 /** A Bot Framework activity, as botbuilder and the Agents SDK show it: the members we read. */
@@ -85,6 +86,7 @@ export const azure: Adapter<AzureActivity> = {
   parse: (activity) => parseAzure(activity),
   capabilities: {
     redeliversFor: 24 * 3_600_000,
+    relays: true,
     ackWithinMs: 15_000,
     batches: false,
     // None of its own: where a network behind it has one, sending knows.

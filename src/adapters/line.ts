@@ -37,6 +37,8 @@ export const lineAdapter: Adapter<LineRequest> = {
     ackWithinMs: 2_000,
     batches: true,
     replyWindow: 0,
+    // Messaging API, rate limits: 2,000 push requests a second.
+    sendsPerSecond: 2000,
     idempotentSend: true,
     reservedWords: [],
   },

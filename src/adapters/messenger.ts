@@ -70,6 +70,8 @@ export const messengerAdapter: Adapter<MessengerWebhook> = {
     batches: true,
     // "Standard messaging": 24 hours after the person's last act.
     replyWindow: 24 * 3_600_000,
+    // Messenger Platform, rate limits: 300 calls a second for a page.
+    sendsPerSecond: 300,
     idempotentSend: false,
     reservedWords: [],
   },

@@ -53,6 +53,8 @@ export const slack: Adapter<SlackRequest> = {
     ackWithinMs: 3_000,
     batches: false,
     replyWindow: 0,
+    // Web API: about one message a second in a channel, and some hundred a minute in a workspace.
+    sendsPerSecond: 5,
     idempotentSend: false,
     reservedWords: [],
     onError: 'keep',

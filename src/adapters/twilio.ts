@@ -54,6 +54,8 @@ export const twilio: Adapter<TwilioRequest> = {
     batches: false,
     // None on SMS. On WhatsApp Twilio refuses what comes after 24 hours with error 63016.
     replyWindow: 0,
+    // A long code sends one message segment a second; what comes faster queues at Twilio.
+    sendsPerSecond: 1,
     idempotentSend: false,
     reservedWords: [...Object.values(carrierWords).flat(), 'yes'],
   },

@@ -113,6 +113,8 @@ export const whatsappAdapter: Adapter<WhatsAppWebhook> = {
     batches: true,
     // Customer service window.
     replyWindow: 24 * 3_600_000,
+    // Cloud API: 80 messages a second for a number.
+    sendsPerSecond: 80,
     idempotentSend: false,
     reservedWords: [],
   },

@@ -10,8 +10,17 @@ export const demoFolders: Readonly<Record<string, string>> = Object.fromEntries(
   samples.map(({ folder }) => [endpointOf(folder), folder]),
 );
 
-/** Three ways to come to an expiration: the endpoint's own, one that the organisation caps, and, for the rest, the default. */
-const settings: Readonly<Record<string, object>> = { line: { expiration: 15 }, slack: { expiration: 'never' } };
+const farewell = 'We have closed this conversation. Write at any time to begin another.';
+
+/**
+ * Three ways to come to an expiration: the endpoint's own, one that the organisation caps, and, for the rest, the default.
+ * The last bot closes its sessions at their deadline and says so; the others wait for the next message.
+ */
+const settings: Readonly<Record<string, object>> = {
+  line: { expiration: 15 },
+  slack: { expiration: 'never' },
+  agents: { closing: 'proactive', closingMessage: farewell },
+};
 
 /** A short conversation on every endpoint, one after another. */
 export const demoScenario: unknown = {
@@ -19,11 +28,11 @@ export const demoScenario: unknown = {
   start: '2026-11-02T08:00:00Z',
   organization: { maxExpiration: 60 },
   endpoints: Object.fromEntries(samples.map(({ folder, channel }) => [endpointOf(folder), { channel, ...settings[folder] }])),
-  steps: samples.flatMap(({ folder }) => conversation(endpointOf(folder))),
+  steps: samples.flatMap(({ folder }) => conversation(folder)),
 };
 
-function conversation(endpoint: string): object[] {
-  const ada = { user: 'ada', endpoint };
+function conversation(folder: string): object[] {
+  const ada = { user: 'ada', endpoint: endpointOf(folder) };
   return [
     { at: '+1m', ...ada, says: 'hi' },
     { at: '+20s', ...ada, says: 'open order' },
@@ -42,6 +51,7 @@ function conversation(endpoint: string): object[] {
         { event: 'closed', user: 'ada', reason: 'inactivity', times: 1 },
         { event: 'closed', user: 'ada', reason: 'refresh', times: 1 },
         { event: 'received', user: 'ada', text: '#1 hello again' },
+        ...(folder === 'agents' ? [{ event: 'received', user: 'ada', text: farewell, times: 1 }] : []),
       ],
     },
   ];

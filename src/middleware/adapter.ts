@@ -27,6 +27,10 @@ export interface Capabilities {
   readonly replyWindow: number;
   /** Whether a send can be repeated with a key and arrives once. */
   readonly idempotentSend: boolean;
+  /** How many messages a second of our own accord the vendor takes well from one endpoint; absent: as many as there are. */
+  readonly sendsPerSecond?: number | undefined;
+  /** Whether it relays other networks, which activities name by `via`. */
+  readonly relays?: boolean | undefined;
   /** Words the carrier takes for itself; no command may use them. Folded. */
   readonly reservedWords: readonly string[];
   /** What becomes of a handler's changes when it throws, unless the endpoint says. @default 'drop' */

@@ -1,12 +1,11 @@
 import type { Adapter, AdapterOptions, Channel, Delivery, Outcome, Send } from './adapter.ts';
-import { type Activity, keyOf, type LifecycleActivity } from './core/activity.ts';
-import { transition } from './core/transition.ts';
+import { type Activity, keyOf } from './core/activity.ts';
 import type { Engine } from './engine.ts';
+import { heed } from './heed.ts';
 import { hasTurn, reasonWithout } from './intake.ts';
 import { newJob, type Place } from './job.ts';
 import { senderKey } from './sending.ts';
 import type { Sessions } from './sessions.ts';
-import { patienceMs } from './shared.ts';
 import type { Turn } from './turn.ts';
 
 /**
@@ -46,36 +45,13 @@ export function attach<Request, Data, Endpoint extends string>(
     return key === undefined ? undefined : { channel: name, endpoint, key, policy };
   };
 
-  /** What a lifecycle activity means for the record, beside passing through. Nothing it meets stops the activity. */
-  const heed = async (delivery: Delivery, about: LifecycleActivity): Promise<void> => {
-    const endpoint = route(about);
-    if (endpoint === undefined) return;
-    const policy = engine.settings.policy(name, endpoint);
-    const key = keyOf(about, endpoint, policy.scope);
-    const place = { channel: name, endpoint, key: key ?? '', policy, waitMs: patienceMs, arrivedAt: engine.clock.now() };
-    const job = newJob({ ...delivery, hosts: [] }, about, place);
-    try {
-      if (about.report) await engine.reported(job, about.report);
-      if (key === undefined) return;
-      if (about.means === 'renamed') await engine.rename(job);
-      if (about.means === 'unreachable' || about.means === 'reachable') {
-        const why = about.report?.message.replace('failed:', '') ?? about.type;
-        const unreachable = about.means === 'unreachable' ? why : undefined;
-        await engine.change(job, (record) =>
-          transition(record, { type: 'contact', unreachable, at: about.at }, policy, engine.clock.now()),
-        );
-      }
-    } catch (error) {
-      engine.report(error, { channel: name, endpoint, key, user: about.user });
-    }
-  };
-
   const turn = async (delivery: Delivery): Promise<Outcome> => {
     const [about] = delivery.activities;
     const place = about && placeOf(about);
     if (about === undefined || place === undefined) {
-      if (about?.kind === 'lifecycle') await heed(delivery, about);
-      if (about) engine.hosts.explain(delivery.hosts, reasonWithout(about, route(about)));
+      const endpoint = about && route(about);
+      if (about?.kind === 'lifecycle' && endpoint !== undefined) await heed(engine, endpoint, delivery, about);
+      if (about) engine.hosts.explain(delivery.hosts, reasonWithout(about, endpoint));
       await delivery.pass();
       return passed;
     }

@@ -5,6 +5,7 @@ import type { ConversationRecord } from './core/conversation.ts';
 import { crashNetMs } from './core/due.ts';
 import { toMs } from './core/duration.ts';
 import { pickText } from './core/message.ts';
+import type { SessionState } from './core/session.ts';
 import { transition } from './core/transition.ts';
 import { AdjournError } from './errors.ts';
 import { hookLimitMs, limited } from './hooks.ts';
@@ -60,6 +61,15 @@ export async function closeProactively(shell: Shell, job: Job, held: Held, closi
         if (text === undefined) {
           set({ message: instead });
           continue;
+        }
+        const { channel, closing: rules } = job.policy;
+        const waitMs = closing.paced
+          ? 0
+          : shell.pace(`${job.channel}/${job.endpoint}`, rules.sendRate ?? channel.sendsPerSecond, clock.now());
+        if (waitMs > 0) {
+          set({ paced: true, retryAt: clock.now() + waitMs });
+          await book.commit(job, held.lease, record);
+          return;
         }
         set({ message: 'claimed' });
         await persist();
@@ -149,10 +159,19 @@ async function runHook(shell: Shell, job: Job, record: ConversationRecord, closi
     if (ms === undefined || ms === 0)
       throw new AdjournError('ADJ_CONFIG_INVALID', 'extend takes a time in minutes.', { where: job.key });
     // Once per idle period; the second deadline is the last.
-    if (record.session?.extendedMs === undefined) extendMs = ms;
+    if (record.session?.extendedMs === undefined)
+      extendMs = within(record.session, job, closing, ms + shell.clock.now() - closing.endedAt);
   };
   const answer = await call(shell, job, record, 'onClosing', { ...contextOf(record, closing), extend });
   return { ...answer, extendMs: answer.state === 'done' ? extendMs : undefined };
+}
+
+/** Counted from now, but no further than the organisation's cap allows; undefined where that leaves nothing. */
+function within(session: SessionState | undefined, job: Job, closing: Closing, byMs: number): number | undefined {
+  const { capMs } = job.policy.expiration;
+  if (session === undefined || capMs === 0) return byMs;
+  const room = session.lastActivityAt + capMs - closing.endedAt;
+  return room > 0 ? Math.min(byMs, room) : undefined;
 }
 
 function runScript(shell: Shell, job: Job, record: ConversationRecord, closing: Closing): Promise<HookAnswer> {

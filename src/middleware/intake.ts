@@ -3,9 +3,10 @@ import { type Activity, isInput } from './core/activity.ts';
 import { commandOf } from './core/commands.ts';
 import { type Address, type ConversationRecord, newRecord } from './core/conversation.ts';
 import type { SessionEvent } from './core/effect.ts';
+import type { Fresh } from './core/happening.ts';
 import type { Policy } from './core/policy.ts';
 import { type Seen, withSeen } from './core/seen.ts';
-import { type Fresh, transition } from './core/transition.ts';
+import { transition } from './core/transition.ts';
 import type { EndpointFunctions, ReturnKind } from './hooks.ts';
 
 /** An activity with the fingerprints it is remembered by. */

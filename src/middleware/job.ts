@@ -33,7 +33,7 @@ export function newJob(delivery: Delivery, about: Activity, place: Place): Job {
     delivery,
     about,
     items: delivery.activities.map(item),
-    address: { channel, endpoint, conversation: about.conversation, user: about.user, to: delivery.to },
+    address: { channel, endpoint, conversation: about.conversation, via: about.via, user: about.user, to: delivery.to },
   };
 }
 

@@ -1,7 +1,8 @@
 import type { ClosedSession } from './archive.ts';
 import type { ConversationRecord } from './core/conversation.ts';
 import type { Closed, Effect } from './core/effect.ts';
-import { type Delivered, transition } from './core/transition.ts';
+import type { Delivered } from './core/happening.ts';
+import { transition } from './core/transition.ts';
 import { hookLimitMs, limited } from './hooks.ts';
 import type { Job } from './job.ts';
 import { closedDraft, sessionView } from './session-view.ts';
@@ -72,7 +73,7 @@ function cross(shell: Shell, job: Job, delivered: Delivered): Promise<void> {
 }
 
 /** The close as the archive keeps it. */
-export function archived(job: Job, { type: _type, at: _at, ...closed }: Closed): ClosedSession {
+function archived(job: Job, { type: _type, at: _at, ...closed }: Closed): ClosedSession {
   return { ...closed, channel: job.channel, endpoint: job.endpoint, key: job.key, user: job.address.user };
 }
 

@@ -1,6 +1,7 @@
 import { type Clock, calledOff } from './clock.ts';
 import { type ConversationRecord, isEmpty, recordVersion } from './core/conversation.ts';
 import { wakeAt } from './core/due.ts';
+import type { Policy } from './core/policy.ts';
 import { AdjournError, isAdjournError } from './errors.ts';
 import type { Job } from './job.ts';
 import type { Slot } from './mailbox.ts';
@@ -32,8 +33,17 @@ export interface Records {
   release(lease: Lease): Promise<void>;
 }
 
-/** @param woken told when a record wants to be looked at again, epoch ms */
-export function records(store: Store, clock: Clock, leaseMs: number, woken: (at: number) => void): Records {
+/**
+ * @param policyOf the policy of now: settings may have changed while a turn ran
+ * @param woken told when a record wants to be looked at again, epoch ms
+ */
+export function records(
+  store: Store,
+  clock: Clock,
+  leaseMs: number,
+  policyOf: (job: Job) => Policy,
+  woken: (at: number) => void,
+): Records {
   const release: Records['release'] = (lease) => store.release(lease).catch(() => {});
   return {
     async begin(job, slot, waitMs = job.waitMs) {
@@ -68,12 +78,12 @@ export function records(store: Store, clock: Clock, leaseMs: number, woken: (at:
       return decoded(job.key, page.records[0]?.record ?? null);
     },
     async save(job, lease, record) {
-      await store.save(lease, record as unknown as StoredRecord, wakeAt(record, job.policy, clock.now()));
+      await store.save(lease, record as unknown as StoredRecord, wakeAt(record, policyOf(job), clock.now()));
     },
     async commit(job, lease, record) {
       try {
         if (record === null || isEmpty(record)) return await store.commit(lease, null, null);
-        const at = wakeAt(record, job.policy, clock.now());
+        const at = wakeAt(record, policyOf(job), clock.now());
         await store.commit(lease, record as unknown as StoredRecord, at);
         if (at !== null) woken(at);
       } catch (error) {

@@ -14,6 +14,7 @@ import type { EndpointOptions, OrganizationOptions } from './hooks.ts';
 import { freshSession } from './intake.ts';
 import type { Job } from './job.ts';
 import { jobOutside } from './outside.ts';
+import { pacer } from './pacing.ts';
 import { rearm, survey } from './reconfigure.ts';
 import { type SettingsChange, settings } from './settings.ts';
 import type { Store } from './store.ts';
@@ -150,6 +151,7 @@ export function sessionsOver<Data, Endpoint extends string>(
     replays: new Map(),
     archive: options.archive,
     vault: vault(options.encryptionKeys),
+    pace: pacer(),
     warn: (line) => logger.warn(line),
   });
   const worker = createWorker(engine, options.worker || {});

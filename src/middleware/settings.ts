@@ -11,17 +11,14 @@ import {
   resolvePolicy,
 } from './core/policy.ts';
 import { AdjournError } from './errors.ts';
-import type { EndpointFunctions, EndpointOptions, OrganizationOptions } from './hooks.ts';
+import type { EndpointFunctions } from './hooks.ts';
+import { type CommonOptions, inlineSettings, isSet, type Options, pickFunctions, plain } from './options.ts';
 
 /** A channel as the settings need it. */
 export interface ChannelTraits {
   readonly name: string;
   readonly capabilities: Capabilities;
 }
-
-/** The settings as they are given: plain ones and functions side by side. */
-type Options = EndpointOptions<never>;
-type CommonOptions = OrganizationOptions<never>;
 
 /** A change of settings while running. Members that are there replace those members; others stay. */
 export interface SettingsChange {
@@ -50,41 +47,6 @@ export interface Settings {
   /** Makes a change. @throws AdjournError `ADJ_CONFIG_INVALID`, and nothing has changed */
   configure(change: SettingsChange, at: number, apply: 'live' | 'nextSession'): void;
 }
-
-/** The settings that may stand inline, beside an adapter's own options. */
-const settingNames = [
-  'expiration',
-  'scope',
-  'commands',
-  'discardEndsSession',
-  'lateAfter',
-  'onError',
-  'onStoreError',
-  'turnTimeout',
-  'inbox',
-  'developer',
-  'closing',
-  'closingMessage',
-  'closingMessageTo',
-  'warnings',
-  'continueWithin',
-  'maxDuration',
-  'maxTurns',
-  'clearAuthProfiles',
-  'carryOver',
-  'expirationRange',
-] as const satisfies readonly (keyof EndpointSettings)[];
-
-/** Hooks, and settings that may be functions. */
-const functionNames: readonly string[] = [
-  'onSessionStart',
-  'onClosing',
-  'onClose',
-  'classifyReturn',
-  'closingMessage',
-  'carryOver',
-  'developer',
-] satisfies readonly (keyof EndpointFunctions)[];
 
 /** Everything policies are made of at one time. */
 interface State {
@@ -212,18 +174,13 @@ export function settings(
   };
 }
 
-/** Whether an option has a value, be it a function or plain. */
-function isSet(options: object, name: string): boolean {
-  return Object.entries(options).some(([one, value]) => one === name && value !== undefined);
-}
-
 function mountedEndpoints(policies: ReadonlyMap<string, Policy>): string[] {
   return [...policies.keys()].map((key) => key.slice(key.indexOf('/') + 1));
 }
 
 function factsOf({ name, capabilities }: ChannelTraits): ChannelFacts {
-  const { redeliversFor, replyWindow, idempotentSend, onError } = capabilities;
-  return { name, redeliversForMs: redeliversFor, replyWindowMs: replyWindow, idempotentSend, onError };
+  const { redeliversFor, replyWindow, idempotentSend, sendsPerSecond = 0, onError, relays } = capabilities;
+  return { name, redeliversForMs: redeliversFor, replyWindowMs: replyWindow, idempotentSend, sendsPerSecond, onError, relays };
 }
 
 function refuseReserved(policy: Policy, endpoint: string, traits: ChannelTraits | undefined): void {
@@ -259,20 +216,4 @@ function setInline(
     });
   }
   inline.set(key, own);
-}
-
-function inlineSettings(options: AdapterOptions): EndpointSettings | undefined {
-  const given = settingNames.filter((name) => options[name] !== undefined);
-  return given.length === 0 ? undefined : (Object.fromEntries(given.map((name) => [name, options[name]])) as EndpointSettings);
-}
-
-/** The settings without functions: plain data for the core. */
-function plain(options: Options | CommonOptions): EndpointSettings & OrganizationSettings {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => typeof value !== 'function'));
-}
-
-/** The functions among an endpoint's options: hooks, and settings given as functions. */
-function pickFunctions(options: object): EndpointFunctions {
-  const named = Object.entries(options).filter(([name, value]) => functionNames.includes(name) && typeof value === 'function');
-  return Object.fromEntries(named);
 }

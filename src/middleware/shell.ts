@@ -15,6 +15,7 @@ import { freshSession, type Intake, intake } from './intake.ts';
 import type { Job } from './job.ts';
 import { type Mailbox, mailbox, type Slot } from './mailbox.ts';
 import { deliverOutbox, type InHand, nothingInHand } from './outbox.ts';
+import type { Pace } from './pacing.ts';
 import { probe } from './probe.ts';
 import { type Held, type Records, records } from './records.ts';
 import type { Settings } from './settings.ts';
@@ -35,6 +36,7 @@ export interface ShellParts {
   readonly replays: Map<string, Replay>;
   readonly archive: Archive | undefined;
   readonly vault: Vault;
+  readonly pace: Pace;
   readonly warn: (line: string) => void;
 }
 
@@ -73,7 +75,13 @@ export type Where = Omit<EventOrigin, 'at' | 'decidedAt'>;
 export function createShell(parts: ShellParts): Shell {
   const { clock, emitter, store } = parts;
   const hosts = hostRegistry();
-  const book = records(store, clock, parts.leaseMs, (at) => shell.woken(at));
+  const book = records(
+    store,
+    clock,
+    parts.leaseMs,
+    ({ channel, endpoint }) => parts.settings.policy(channel, endpoint),
+    (at) => shell.woken(at),
+  );
   const boxes = mailbox();
   const emit = (event: object, where: Where, decidedAt = realNow()) =>
     emitter.emit({ at: clock.now(), ...event, ...where, decidedAt } as AdjournEvent);

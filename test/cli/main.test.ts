@@ -101,12 +101,24 @@ describe('play', () => {
   it('ends with 2 if a file is wrong, and plays the others', async () => {
     const { code, out, err } = await adjourn(
       'play',
-      file('wrong', { at: '10:00:00', worker: 'stops' }),
+      file('wrong', { at: '10:00:00', process: 1, dies: true }),
       file('right', hi, answered),
     );
     expect(code).toBe(2);
-    expect(err).toContain('wrong.json: steps[0].worker: "worker" cannot be played by this version.');
+    expect(err).toContain('wrong.json: steps[0].dies: "dies" cannot be played by this version.');
     expect(out).toMatch(/^✔ right /m);
+  });
+
+  it('ends with 2 for settings that can never work, and says where they stand', async () => {
+    const { code, err } = await adjourn(
+      'play',
+      file('never', hi, {
+        at: '10:01:00',
+        settings: { endpoints: { sms: { closingMessage: 'Bye' } } },
+      }),
+    );
+    expect(code).toBe(2);
+    expect(err).toContain('never.json: steps[1].settings.endpoints.sms.closingMessage: A lazy close');
   });
 
   it.each<[string, string[], RegExp]>([
@@ -140,6 +152,7 @@ describe('demo', () => {
     expect(out.match(/session closed \(inactivity\)/g)).toHaveLength(7);
     expect(out.match(/session closed \(refresh\)/g)).toHaveLength(7);
     expect(out).toContain('expires after 1 h (endpoint, capped by organization.maxExpiration)');
+    expect(out).toMatch(/bot → ada: We have closed this conversation.*\n.*closing message: sent\n/);
   });
 
   it('plays a scenario of samples/scenarios by its name, one line with --ci', async () => {

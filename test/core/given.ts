@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { CommandActivity, CommandName, MessageActivity, PostbackActivity } from '../../src/middleware/core/activity.ts';
 import type { ConversationRecord } from '../../src/middleware/core/conversation.ts';
+import type { Arrived, ConversationEvent, Transition } from '../../src/middleware/core/happening.ts';
 import {
   type ChannelFacts,
   type EndpointSettings,
@@ -9,7 +10,7 @@ import {
   resolvePolicy,
 } from '../../src/middleware/core/policy.ts';
 import type { SessionState } from '../../src/middleware/core/session.ts';
-import { type Arrived, type ConversationEvent, type Transition, transition } from '../../src/middleware/core/transition.ts';
+import { transition } from '../../src/middleware/core/transition.ts';
 
 export const second = 1_000;
 export const minute = 60_000;

@@ -4,9 +4,11 @@ import type { Activity, CommandName } from '../../src/middleware/core/activity.t
 import { type ConversationRecord, newRecord } from '../../src/middleware/core/conversation.ts';
 import type { Closed, Effect, SessionEvent } from '../../src/middleware/core/effect.ts';
 import { deadlineOf, isExpired } from '../../src/middleware/core/expiry.ts';
+import type { ConversationEvent, Verdict } from '../../src/middleware/core/happening.ts';
+import { expire } from '../../src/middleware/core/lapse.ts';
 import type { Policy } from '../../src/middleware/core/policy.ts';
 import type { CloseReason, SessionState, StartReason } from '../../src/middleware/core/session.ts';
-import { type ConversationEvent, expire, transition, type Verdict } from '../../src/middleware/core/transition.ts';
+import { transition } from '../../src/middleware/core/transition.ts';
 import { control, frozen, message, minute, policyOf, postback, second } from './given.ts';
 
 /**

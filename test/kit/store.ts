@@ -275,6 +275,29 @@ export function storeKit(name: string, entry: StoreEntry): void {
         await store.commit(lease, { n: 2 }, 20);
         expect(await store.claimDue(20, 10, 1_000)).toEqual(['a']);
       });
+
+      check('the earliest of all is known: after saves, claims and re-arms', async ({ store }) => {
+        expect(await store.nextWake()).toBeNull();
+        await put(store, 'never', {}, null);
+        expect(await store.nextWake()).toBeNull();
+        for (const [key, at] of [
+          ['a', 30],
+          ['b', 10],
+          ['c', 20],
+        ] as const)
+          await put(store, key, {}, at);
+        expect(await store.nextWake()).toBe(10);
+        await store.claimDue(10, 10, 100);
+        expect(await store.nextWake()).toBe(20);
+        await store.claimDue(30, 10, 100);
+        expect(await store.nextWake()).toBe(110);
+        await put(store, 'c', {}, 40);
+        expect(await store.nextWake()).toBe(40);
+        await put(store, 'c', null);
+        expect(await store.nextWake()).toBe(110);
+        for (const key of ['a', 'b']) await put(store, key, {}, null);
+        expect(await store.nextWake()).toBeNull();
+      });
     });
 
     describe('listing', () => {
@@ -350,6 +373,7 @@ export function storeKit(name: string, entry: StoreEntry): void {
         await rejects(store.begin('a', impatient), 'STORE_UNAVAILABLE');
         await rejects(store.find({}), 'STORE_UNAVAILABLE');
         await rejects(store.claimDue(0, 1, 1), 'STORE_UNAVAILABLE');
+        await rejects(store.nextWake(), 'STORE_UNAVAILABLE');
         await fail(false);
         await put(store, 'a', { n: 1 }, 0);
         expect((await store.find({})).records).toHaveLength(1);
@@ -390,6 +414,7 @@ export function storeKit(name: string, entry: StoreEntry): void {
           ['b', 10],
           ['c', null],
         ]);
+        expect(await reborn.nextWake()).toBe(10);
         expect(await reborn.claimDue(20, 10, 100)).toEqual(['b', 'a']);
         const next = await reborn.begin('b', patient);
         await rejects(reborn.commit(dead.lease, { n: -1 }, null), 'LEASE_LOST');

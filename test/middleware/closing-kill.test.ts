@@ -182,3 +182,41 @@ test('a message to a close that a dead process left half done opens the next ses
   expect(hooks).toBe(1);
   expect(await other.closes()).toMatchObject([{ hook: 'done', message: 'unknown', endedAt: Date.parse('2026-11-02T10:30:00Z') }]);
 });
+
+test('a process killed at each step of a warning: it is sent at most once, and the session closes all the same', async () => {
+  const outcomes: string[] = [];
+  for (let calls = 1; ; calls++) {
+    const clock = virtualClock({ start: '2026-11-02T10:00:00Z' });
+    const store = keyvStore();
+    const vendor = toyVendor(clock);
+    const archive = memoryArchive();
+    const first = mortal(store);
+    const endpoints = { main: { closing: 'proactive' as const, warnings: [{ before: 5, message: 'soon' }] } };
+    const one = toyBot({
+      clock,
+      archive,
+      endpoints,
+      store: first.store,
+      send: (...args) => first.through('send', () => vendor.send(...args)),
+    });
+    await one.says('a');
+    await clock.advance(24 * 60_000);
+    first.grant(calls);
+    await clock.advance(90_000);
+    const died = first.isDead();
+    await first.lapse();
+    toyBot({ clock, archive, endpoints, store, send: vendor.send });
+    await clock.advance(20 * 60_000);
+    outcomes.push(`${first.trace.at(-1)}: ${vendor.texts()}`);
+    expect(await archive.list({ key: adaKey })).toMatchObject([{ reason: 'inactivity' }]);
+    if (!died) break;
+  }
+  expect(outcomes.slice(0, 5)).toEqual([
+    'claim: 10:26:00 soon',
+    // Its wake-up had been put off by the claim, so that another process takes it up a minute later.
+    'begin: 10:26:00 soon',
+    'save: ',
+    'send: 10:25:00 soon',
+    'commit: 10:25:00 soon',
+  ]);
+});

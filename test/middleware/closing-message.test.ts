@@ -42,6 +42,17 @@ describe('what the vendor says of a closing message', () => {
     expect(await bot.closes()).toMatchObject([{ message: 'sent' }]);
   });
 
+  test('many due at once leave at the endpoint’s own rate, beyond a burst, each once', async () => {
+    const bot = closingBot({ closingMessage: 'bye', sendRate: 2 });
+    for (let n = 0; n < 15; n++)
+      await bot.deliver(bot.message('a', { user: `u${n}`, conversation: { id: `u${n}`, kind: 'direct' } }));
+    await bot.until('11:00:00');
+    const times = bot.vendor.asked.map(({ at }) => at);
+    const atOnce = Array.from({ length: 10 }, () => '10:30:00');
+    expect(times).toEqual([...atOnce, '10:30:00.050', '10:30:00.500', '10:30:01', '10:30:01.500', '10:30:02']);
+    expect(bot.eventsOf('closed').every(({ message }) => message === 'sent')).toBe(true);
+  });
+
   test('a text put off for too long is dropped: overdue by ten minutes it would only puzzle its reader', async () => {
     const bot = closingBot({ closingMessage: 'bye' }, { answers: [later(11 * 60_000)] });
     await bot.says('a');
@@ -168,6 +179,22 @@ describe('which channels get the organisation’s text', () => {
       const own = 'closingMessage' in settings;
       expect(bot.vendor.texts()).toEqual(message === 'sent' ? [`10:30:00 ${own ? 'bye' : 'hello'}`] : []);
     }
+  });
+});
+
+describe('on a channel that relays other networks', () => {
+  const relaying = { toy: { capabilities: { relays: true } } };
+  test.each([
+    ['the network is included', { include: ['msteams'] }, 'sent'],
+    ['another network is', { include: ['facebook'] }, 'excluded'],
+    ['the channel as a whole is', { include: ['toy'] }, 'sent'],
+    ['the network is excluded', { exclude: ['msteams'] }, 'excluded'],
+    ['another network is excluded', { exclude: ['facebook'] }, 'sent'],
+  ])('each counts for itself: %s', async (_which, channels, message) => {
+    const bot = closingBot({}, { organization: { closingMessage: 'hello', channels }, ...relaying });
+    await bot.deliver(bot.message('a', { via: 'msteams' }));
+    await bot.until('11:00:00');
+    expect(await bot.closes()).toMatchObject([{ message }]);
   });
 });
 

@@ -62,18 +62,25 @@ describe('timeline 2: warnings and a closing text', () => {
     expect(await bot.closes()).toMatchObject([{ reason: 'max_duration', message: 'off' }]);
   });
 
-  test('variants rotate, by locale; a warning that a contact cannot get is the last try', async () => {
-    const texts = { de: ['eins', 'zwei'], default: 'one' };
+  test('variants rotate, by locale', async () => {
+    const bot = closingBot({ warnings: [{ before: 10, message: { de: ['eins', 'zwei'], default: 'one' } }] });
+    for (const locale of ['de-AT', 'de-AT', 'de', 'fr']) {
+      await bot.deliver(bot.message('a', { locale }));
+      await bot.clock.advance(31 * 60_000);
+    }
+    expect(bot.vendor.asked.map(({ text }) => text)).toEqual(['eins', 'zwei', 'eins', 'one']);
+  });
+
+  test('a contact whom a warning cannot reach gets no closing text', async () => {
     const bot = closingBot(
-      { warnings: [{ before: 10, message: texts }, warnings[1] ?? { before: 1, message: '' }], closingMessage: 'bye' },
-      { answers: [{ outcome: 'sent' }, { outcome: 'sent' }, { outcome: 'refused', reason: 'blocked', unreachable: true }] },
+      { closingMessage: 'bye', warnings },
+      { answers: [{ outcome: 'refused', reason: 'blocked', unreachable: true }] },
     );
-    await bot.deliver(bot.message('a', { locale: 'de-AT' }));
+    await bot.says('a');
     await bot.until('11:00:00');
-    expect(bot.vendor.texts()).toEqual(['10:20:00 eins', '10:29:00 1 left', '10:30:00 bye']);
-    await bot.deliver(bot.message('b', { locale: 'de-AT' }));
-    await bot.until('12:00:00');
-    expect(bot.vendor.texts().slice(3)).toEqual(['11:20:00 eins', '11:29:00 1 left', '11:30:00 bye']);
+    expect(bot.vendor.texts()).toEqual(['10:25:00 5 left']);
+    expect(bot.eventsOf('warned').map(({ message }) => message)).toEqual(['failed:blocked', 'skipped:blocked']);
+    expect(await bot.closes()).toMatchObject([{ message: 'skipped:blocked' }]);
   });
 });
 
@@ -156,7 +163,7 @@ describe('timeline 4: back at 11:00 in a lazy session', () => {
     ['continueWithin', {}, { continueWithin: 10 }, '10:39:57', true],
     ['nothing: however late', {}, { continueWithin: null }, '10:00:00', true],
   ])('never beyond %s', async (_limit, more, settings, time, goesOn) => {
-    const bot = closingBot({ closing: 'lazy', classifyReturn: () => 'same', ...settings }, more);
+    const bot = closingBot({ closing: 'lazy', classifyReturn: () => 'same', ...settings }, { ...more, worker: false });
     const day = time === '10:00:00' ? '2026-11-12' : '2026-11-02';
     await bot.says('a');
     await bot.clock.advanceTo(`${day}T${time}Z`);

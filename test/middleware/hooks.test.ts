@@ -132,6 +132,29 @@ describe('extend', () => {
     expect((await bot.closes()).map(({ endedAt }) => timeOf(endedAt))).toEqual(['11:15:00']);
   });
 
+  test.each([
+    [35, '10:35:00'],
+    [30, '10:30:00'],
+  ])('goes no further than a cap of %i minutes', async (maxExpiration, ends) => {
+    const organization = { maxExpiration };
+    const bot = closingBot({ closingMessage: 'bye', onClosing: (_session, close) => close.extend(10) }, { organization });
+    await bot.says('a');
+    await bot.until('11:00:00');
+    expect((await bot.closes()).map(({ endedAt }) => timeOf(endedAt))).toEqual([ends]);
+  });
+
+  test('counts from when the hook ran, where the worker came late', async () => {
+    const bot = closingBot({ closingMessage: 'bye', onClosing: (_session, close) => close.extend(10) });
+    await bot.says('a');
+    await bot.sessions.stop();
+    await bot.until('10:45:00');
+    bot.sessions.start();
+    await bot.until('10:54:00');
+    expect(bot.eventsOf('closed')).toEqual([]);
+    await bot.until('11:00:00');
+    expect((await bot.closes()).map(({ endedAt }) => timeOf(endedAt))).toEqual(['10:55:00']);
+  });
+
   test.each([0, -1, Number.NaN, 'soon'])('%s is no time: the hook has failed, the session closes', async (by) => {
     const bot = extending((close) => close.extend(by as number));
     await bot.says('a');
@@ -192,15 +215,22 @@ describe('hook and script of a lazy close', () => {
     expect(await bot.closes()).toMatchObject([{ script: 'done' }]);
   });
 
-  test('a session that the bot closes has its script run, too', async () => {
+  test.each([
+    ['with', true],
+    ['without', false],
+  ])('every other close has its script run, too, %s a start hook', async (_how, greets) => {
     const seen: string[] = [];
-    const bot = closingBot({ onClose: (_session, { reason }) => void seen.push(reason) });
+    const bot = closingBot({
+      onClose: (_session, { reason }) => void seen.push(reason),
+      ...(greets ? { onSessionStart() {} } : {}),
+    });
     await bot.says('a', (turn) => turn.session.close());
     await bot.says('b');
     await bot.says('refresh');
     await bot.sessions.end(adaKey);
     await bot.clock.advance(1_000);
     expect(seen).toEqual(['bot', 'refresh', 'api']);
+    expect(await bot.closes()).toHaveLength(3);
   });
 });
 

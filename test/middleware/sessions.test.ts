@@ -55,6 +55,28 @@ describe('an activity without a session', () => {
   });
 });
 
+describe('a group that the bot leaves', () => {
+  const group = { id: 'g1', kind: 'shared' as const };
+  const leave = { kind: 'lifecycle', type: 'leave', channel: 'toy', conversation: group, means: 'unreachable' } as const;
+
+  it('ends every session in it, without a message', async () => {
+    const bot = toyBot();
+    for (const user of ['ada', 'bo']) await bot.deliver(bot.message('hi', { user, conversation: group }));
+    await bot.deliver(bot.message('hi', { user: 'cy', conversation: { id: 'g2', kind: 'shared' } }));
+    await bot.deliver(leave);
+    expect(bot.events.flatMap((event) => (event.type === 'closed' ? [[event.key, event.reason]] : []))).toEqual([
+      ['toy/main/g1/ada', 'user_command'],
+      ['toy/main/g1/bo', 'user_command'],
+    ]);
+  });
+
+  it('leaves no record of people who never talked', async () => {
+    const store = keyvStore();
+    await toyBot({ store }).deliver(leave);
+    expect((await store.find({})).records).toEqual([]);
+  });
+});
+
 describe('sessions.open', () => {
   const address = { channel: 'toy', endpoint: 'main', user: 'ada' };
 

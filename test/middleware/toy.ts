@@ -73,6 +73,9 @@ export function timeOf(at: number): string {
   return new Date(at).toISOString().slice(11, 23).replace('.000', '');
 }
 
+/** Every message has an id of its own, whichever process it goes to. */
+let messages = 0;
+
 /** The engine behind a channel without a vendor, with everything it does written down. */
 export function toyBot(
   options: SessionsOptions<Data> & { readonly toy?: ToyOptions | undefined; readonly send?: Send | undefined } = {},
@@ -93,7 +96,6 @@ export function toyBot(
     options.send,
   );
   const told: string[] = [];
-  let ids = 0;
 
   const message = (text: string, more: Partial<Activity> = {}): Activity =>
     ({
@@ -102,7 +104,7 @@ export function toyBot(
       channel: 'toy',
       conversation: { id: 'ada', kind: 'direct' },
       user: 'ada',
-      id: `m${++ids}`,
+      id: `m${++messages}`,
       at: clock.now(),
       text,
       addressed: true,

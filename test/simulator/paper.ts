@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Delivery } from '../../src/middleware/adapter.ts';
+import type { Delivery, Send } from '../../src/middleware/adapter.ts';
 import { attach } from '../../src/middleware/attach.ts';
 import type { Activity } from '../../src/middleware/core/activity.ts';
 import type { Turn } from '../../src/middleware/turn.ts';
@@ -71,7 +71,12 @@ export function playOnPaper(
 
 async function startBot({ sessions, endpoint, identity, vendorUrl }: BotOptions<PaperData>, bot: PaperBot): Promise<Bot> {
   const adapter = { name: 'paper', parse: (activity: Activity) => [activity], capabilities };
-  const channel = attach(sessions, adapter, { endpoint });
+  const later: Send = async ({ user }, message) => {
+    const body = JSON.stringify({ to: user, from: identity.account, text: message });
+    const { ok, status } = await fetch(`${vendorUrl}/paper/send`, { method: 'POST', body });
+    return ok ? { outcome: 'sent' } : { outcome: 'refused', reason: String(status) };
+  };
+  const channel = attach(sessions, adapter, { endpoint }, later);
   const server = createServer(async (req, res) => {
     const done = (status: number) => void res.writeHead(status).end();
     if (req.headers['x-seal'] !== identity.secret) return done(401);
@@ -118,7 +123,8 @@ const capabilities = {
   reservedWords: [],
 };
 
-function activityOf({ id, from, text, at }: Readonly<Record<string, string | number | undefined>>): Activity {
+/** A letter with `lost` tells that a closing message got lost. */
+function activityOf({ id, from, text, at, lost }: Readonly<Record<string, string | number | undefined>>): Activity {
   const user = String(from);
   const origin = {
     channel: 'paper',
@@ -129,7 +135,7 @@ function activityOf({ id, from, text, at }: Readonly<Record<string, string | num
     at: Number(at),
   };
   return text === undefined
-    ? { kind: 'lifecycle', ...origin }
+    ? { kind: 'lifecycle', ...origin, ...(lost && { report: { closeId: String(lost), message: 'failed:lost' as const } }) }
     : { kind: 'message', addressed: true, ...origin, text: String(text) };
 }
 

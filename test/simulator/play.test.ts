@@ -162,7 +162,7 @@ describe('faults', () => {
   const statuses = async (fails: string, times = 1) => {
     const seen: (number | string)[] = [];
     const { events } = await playOnPaper(
-      { steps: [{ at: '10:00:00', vendor: 'paper', fails, times }, says('10:00:00', 'hi')] },
+      { steps: [{ at: '10:00:00', vendor: 'paper', fails, times }, says('10:00:00', 'hi'), { at: '10:05:00', expect: [] }] },
       async (_turn, text, { send }) => {
         for (let call = 0; call < 3; call++) seen.push(await send(text).catch(() => 'broken'));
       },

@@ -48,6 +48,163 @@ describe('when steps happen', () => {
   });
 });
 
+/** The file with other settings of its one endpoint, and of the organisation. */
+const set = (settings: object, organization: object = {}) => ({
+  ...base,
+  organization,
+  endpoints: { desk: { channel: 'paper', ...settings } },
+});
+const change = (settings: object) => ({ ...set({ expiration: 20 }), steps: [{ at: '10:00', settings }] });
+
+describe('how sessions close', () => {
+  const proactive = { closing: 'proactive' };
+
+  it('is read with every setting of an endpoint', () => {
+    const settings = {
+      ...proactive,
+      closingMessage: { default: ['Bye', 'So long'], de: 'Tschüss' },
+      closingMessageTo: 'all',
+      sendRate: 5,
+      inbox: 'durable',
+      warnings: [{ before: '90s', message: 'Still there?' }],
+      continueWithin: null,
+      maxDuration: '2h',
+      maxTurns: 50,
+      clearAuthProfiles: true,
+      carryOver: ['cart'],
+      expirationRange: { min: 5, max: 60 },
+    };
+    expect(read(set(settings)).endpoints).toEqual({ desk: { channel: 'paper', settings, test: {} } });
+  });
+
+  it('is read with the organisation’s channels', () => {
+    const organization = { ...proactive, closingMessage: 'Bye', channels: { exclude: ['paper'] } };
+    expect(read(set({}, organization)).organization).toEqual(organization);
+  });
+
+  it('is read with the functions that a test wants', () => {
+    const test = (functions: object) => read(set({ test: functions })).endpoints['desk']?.test;
+    expect(test({ classifyReturn: 'same', onClosing: 'throws', script: 'slow' })).toEqual({
+      classifyReturn: 'same',
+      onClosing: 'throws',
+      script: 'slow',
+    });
+    expect(test({ onClosing: 'extend 10' })).toEqual({ onClosing: { extendByMs: 600_000 } });
+    expect(test({ onClosing: 'extend 90s' })).toEqual({ onClosing: { extendByMs: 90_000 } });
+  });
+
+  it.each<[string, object, string]>([
+    ['a message without a proactive close', set({ closingMessage: 'Bye' }), 'endpoints.desk.closingMessage: A lazy close'],
+    [
+      'the same of the organisation',
+      set({}, { closingMessage: 'Bye' }),
+      'organization.closingMessage: A lazy close happens when the user is back',
+    ],
+    ['an empty message', set({ ...proactive, closingMessage: [] }), 'endpoints.desk.closingMessage: It holds an empty text.'],
+    ['no message at all', set({ ...proactive, closingMessage: 7 }), 'endpoints.desk.closingMessage: It holds an empty text.'],
+    ['another way to close', set({ closing: 'never' }), 'endpoints.desk.closing: must be one of "lazy", "proactive"'],
+    ['somebody else to tell', set({ closingMessageTo: 'nobody' }), 'endpoints.desk.closingMessageTo: must be one of'],
+    [
+      'a warning after the deadline',
+      set({ warnings: [{ before: 30, message: 'Soon' }] }),
+      'endpoints.desk.warnings[0]: 30 min before is not before a deadline of 30 min.',
+    ],
+    ['warnings that are no list', set({ warnings: 'Soon' }), 'endpoints.desk.warnings: must be a list'],
+    ['a warning that is none', set({ warnings: ['Soon'] }), 'endpoints.desk.warnings[0]: must be an object.'],
+    ['a misspelt warning', set({ warnings: [{ befor: 5 }] }), 'endpoints.desk.warnings[0].befor: there is no "befor" here'],
+    ['a warning at no time', set({ warnings: [{ before: 'soon', message: 'x' }] }), 'endpoints.desk.warnings[0]: "soon" is not'],
+    ['a span that is none', set({ continueWithin: 'long' }), 'endpoints.desk.continueWithin: "long" is not a duration.'],
+    ['a rate that is none', set({ sendRate: 'fast' }), 'endpoints.desk.sendRate: fast is not a number of messages a second.'],
+    ['another inbox', set({ inbox: 'full' }), 'endpoints.desk.inbox: must be one of "durable", "off"'],
+    ['half a turn', set({ maxTurns: 1.5 }), 'endpoints.desk.maxTurns: 1.5 is not a number of turns.'],
+    ['a flag that is none', set({ clearAuthProfiles: 'yes' }), 'endpoints.desk.clearAuthProfiles: must be true or false'],
+    ['carrying over numbers', set({ carryOver: [1] }), 'endpoints.desk.carryOver: must be a list of texts.'],
+    ['carrying over some', set({ carryOver: 'some' }), 'endpoints.desk.carryOver: must be a list'],
+    ['half a range', set({ expirationRange: { min: 5 } }), 'endpoints.desk.expirationRange.max: must be a duration.'],
+    [
+      'an expiration outside of its range',
+      set({ expiration: 3, expirationRange: { min: 5, max: 60 } }),
+      'endpoints.desk.expiration: 3 min is outside the range',
+    ],
+    ['channels of an endpoint', set({ channels: { exclude: [] } }), 'endpoints.desk.channels: there is no "channels" here'],
+    [
+      'channels both ways',
+      set({}, { channels: { include: [], exclude: [] } }),
+      'organization.channels: must have either "include" or "exclude".',
+    ],
+    [
+      'channels without names',
+      set({}, { channels: { include: [1] } }),
+      'organization.channels.include: must be a list of texts.',
+    ],
+    ['a classifier nobody has', set({ test: { classifyReturn: 'maybe' } }), 'endpoints.desk.test.classifyReturn: must be one of'],
+    [
+      'a hook nobody has',
+      set({ test: { onClosing: 'extend' } }),
+      'endpoints.desk.test.onClosing: must be one of "throws", "slow"',
+    ],
+    ['a span that extends nothing', set({ test: { onClosing: 'extend 0' } }), 'endpoints.desk.test.onClosing: "0" is no time'],
+    ['a function nobody has', set({ test: { onClose: 'slow' } }), 'endpoints.desk.test.onClose: there is no "onClose" here'],
+  ])('is refused with %s', (_what, file, message) => {
+    expect(wrong(file)).toContain(message);
+  });
+});
+
+describe('a change of settings', () => {
+  it('holds what it names', () => {
+    const settings = { organization: { maxExpiration: 60 }, endpoints: { desk: { expiration: 10 } } };
+    expect(read(change(settings)).steps).toMatchObject([{ verb: 'settings', change: settings }]);
+  });
+
+  it.each<[string, object, string]>([
+    ['of something else', { channels: {} }, 'steps[0].settings.channels: there is no "channels" here'],
+    [
+      'of an endpoint nobody knows',
+      { endpoints: { attic: {} } },
+      'steps[0].settings.endpoints.attic: there is no endpoint "attic".',
+    ],
+    ['of a channel', { endpoints: { desk: { channel: 'paper' } } }, 'steps[0].settings.endpoints.desk.channel: there is no'],
+    ['to a bad value', { endpoints: { desk: { expiration: -1 } } }, 'steps[0].settings.endpoints.desk.expiration: -1 is not'],
+    [
+      'that does not go with what stands',
+      { organization: { warnings: [{ before: 25, message: 'Soon' }] } },
+      'steps[0].settings.organization.warnings[0]: 25 min before is not before a deadline of 20 min.',
+    ],
+  ])('is refused %s', (_what, settings, message) => {
+    expect(wrong(change(settings))).toContain(message);
+  });
+
+  it('goes with the changes before it', () => {
+    const steps = [{ closing: 'proactive' }, { closingMessage: 'Bye' }].map((desk, index) => ({
+      at: `10:0${index}`,
+      settings: { endpoints: { desk } },
+    }));
+    expect(wrong({ ...base, steps })).toBe('nothing');
+    expect(wrong({ ...base, steps: steps.slice(1) })).toContain('steps[0].settings.endpoints.desk.closingMessage: A lazy close');
+  });
+});
+
+describe('the worker', () => {
+  it('is that of every process, or of one', () => {
+    const steps = [
+      { at: '10:00', worker: 'stops' },
+      { at: '10:01', worker: 'starts', process: 2 },
+    ];
+    expect(read({ ...base, processes: 2, steps }).steps).toMatchObject([
+      { worker: 'stops', process: undefined },
+      { worker: 'starts', process: 2 },
+    ]);
+  });
+
+  it.each<[string, object, string]>([
+    ['does something else', { worker: 'naps' }, 'steps[0].worker: must be one of "stops", "starts"'],
+    ['of a process nobody starts', { worker: 'stops', process: 2 }, 'steps[0].process: the file has no process 2.'],
+    ['overlaps with something', { together: [{ worker: 'stops' }] }, 'steps[0].together[0].worker: only deliveries can overlap.'],
+  ])('is refused where it %s', (_what, step, message) => {
+    expect(wrong({ ...base, steps: [{ at: '10:00', ...step }] })).toContain(message);
+  });
+});
+
 describe('a file that is wrong', () => {
   it.each<[string, object, string]>([
     ['no start', { ...base, start: undefined }, 'start: must be a text, not undefined.'],
@@ -64,8 +221,8 @@ describe('a file that is wrong', () => {
     ],
     [
       'a setting nobody knows',
-      { ...base, endpoints: { desk: { channel: 'paper', warnings: [] } } },
-      'endpoints.desk.warnings: there is no "warnings" here',
+      { ...base, endpoints: { desk: { channel: 'paper', warning: [] } } },
+      'endpoints.desk.warning: there is no "warning" here',
     ],
     [
       'a setting with a bad value',
@@ -170,11 +327,8 @@ describe('a file that is wrong', () => {
   it.each<[string, object]>([
     ['agents', { ...base, agents: ['kim'] }],
     ['calendar', { ...base, calendar: {} }],
-    ['endpoints.desk.test', { ...base, endpoints: { desk: { channel: 'paper', test: { script: 'slow' } } } }],
     ['steps[0].agent', { ...base, steps: [{ at: '10:00', agent: 'kim', does: 'takes' }] }],
     ['steps[0].does', { ...base, steps: [{ at: '10:00', does: 'handoff' }] }],
-    ['steps[0].settings', { ...base, steps: [{ at: '10:00', settings: {} }] }],
-    ['steps[0].worker', { ...base, steps: [{ at: '10:00', worker: 'stops' }] }],
     ['steps[0].erases', { ...base, steps: [{ at: '10:00', erases: 'ada' }] }],
     ['steps[0].dies', { ...base, steps: [{ at: '10:00', process: 1, dies: true }] }],
     ['steps[0].restarts', { ...base, steps: [{ at: '10:00', process: 1, restarts: true }] }],

@@ -1,6 +1,6 @@
 import type { Origin } from '../../middleware/core/activity.ts';
 import type { AzureActivity } from '../azure.ts';
-import { placeOf } from './azure-place.ts';
+import { channelIdOf, placeOf } from './azure-place.ts';
 import { text, timeOf } from './azure-values.ts';
 
 /** Activity types of the Bot Framework protocol ("Bot Framework Activity", Microsoft), and the Agents SDK's. */
@@ -39,6 +39,7 @@ export function originOf(activity: AzureActivity, type: string): Origin {
   return {
     channel: 'azure',
     type: name === undefined ? type.slice(0, longestName) : `${type} ${name}`,
+    via: channelIdOf(activity) || undefined,
     account: text(activity, 'recipient', 'id'),
     conversation: placeOf(activity),
     user: text(activity, 'from', 'id'),

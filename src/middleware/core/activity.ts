@@ -18,6 +18,8 @@ export interface Origin {
   /** The bot's side as the vendor names it: page id, phone number id, `destination`, `To`. */
   readonly account?: string | undefined;
   readonly conversation?: Conversation | undefined;
+  /** The network behind a channel that relays others (Azure Bot Service: `msteams`, `facebook` …). */
+  readonly via?: string | undefined;
   /** The person as the channel names them. Absent where the channel does not say. */
   readonly user?: string | undefined;
   /** Another name the same person is known by on this channel (WhatsApp: the phone number beside the business-scoped id). */

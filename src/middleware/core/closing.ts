@@ -21,6 +21,8 @@ export interface Closing {
   /** The vendor's id of the message, where it gave one. */
   readonly messageId?: string | undefined;
   readonly script: StepState;
+  /** The message has a place in its endpoint's queue, and leaves when `retryAt` comes. */
+  readonly paced?: true | undefined;
   /** How often the message was tried in vain. */
   readonly attempts?: number | undefined;
   /** When it may be tried again, epoch ms. */
@@ -55,6 +57,8 @@ export interface ClosingSettings {
   readonly closingMessage?: Text | false | undefined;
   /** Who gets it: only people who wrote in the session, or everybody. @default 'interactive' */
   readonly closingMessageTo?: 'interactive' | 'all' | undefined;
+  /** How many closing messages a second leave this endpoint, beyond a burst of ten; the rest follow later. 0: all at once. @default the channel's */
+  readonly sendRate?: number | undefined;
   /** Up to three messages before the deadline, each once per idle period. @default none */
   readonly warnings?: readonly { readonly before: Duration; readonly message: Text }[] | undefined;
   /** How long after its deadline an intent classifier may continue a session; null: however late. @default 24 hours */
@@ -77,6 +81,8 @@ export interface ClosingRules {
   /** `function`: the shell asks the endpoint's function. */
   readonly message: TextRules | 'function' | undefined;
   readonly messageTo: 'interactive' | 'all';
+  /** Messages a second; undefined: as the channel takes them. */
+  readonly sendRate: number | undefined;
   /** The earliest first. */
   readonly warnings: readonly { readonly beforeMs: number; readonly message: TextRules }[];
   /** Infinity is written as null. */
@@ -87,9 +93,23 @@ export interface ClosingRules {
   readonly carryOver: 'none' | 'all' | 'function' | readonly string[];
 }
 
-/** What the policy adds: the organisation keeps its message from this channel. */
+/** What the policy adds: which channels the message is kept from. */
 export interface Excludable {
+  /** The organisation keeps its message from this channel. */
   readonly excluded: boolean;
+  /** On a channel that relays others: the organisation's list, since each network counts for itself. */
+  readonly channels?: ChannelList | undefined;
+}
+
+export type ChannelList = { readonly include: readonly string[] } | { readonly exclude: readonly string[] };
+
+/** Whether a list leaves a channel out, by any of its names. */
+export function leavesOut(list: ChannelList | undefined, ...names: readonly (string | undefined)[]): boolean {
+  if (list === undefined) return false;
+  const known = names.filter((name) => name !== undefined);
+  return 'include' in list
+    ? !known.some((name) => list.include.includes(name))
+    : known.some((name) => list.exclude.includes(name));
 }
 
 export const closingDefaults = Object.freeze({
@@ -123,6 +143,8 @@ export function closingRules(
   if (message !== undefined && mode === 'lazy') {
     say('closingMessage', "A lazy close happens when the user is back already; a closing message needs closing: 'proactive'.");
   }
+  const { sendRate = 0 } = settings;
+  if (!Number.isFinite(sendRate) || sendRate < 0) say('sendRate', `${sendRate} is not a number of messages a second.`);
   if (warnings.length > mostWarnings) say('warnings', `${warnings.length} steps are more than ${mostWarnings}.`);
   const steps = warnings.map(({ before, message: text }, index) => {
     const beforeMs = toMs(before);
@@ -155,6 +177,7 @@ export function closingRules(
     rules: {
       mode,
       message,
+      sendRate: settings.sendRate,
       messageTo: settings.closingMessageTo ?? closingDefaults.closingMessageTo,
       warnings: steps.sort((a, b) => b.beforeMs - a.beforeMs),
       continueWithinMs:

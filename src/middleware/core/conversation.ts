@@ -52,6 +52,8 @@ export interface Address {
   readonly channel: string;
   readonly endpoint: string;
   readonly conversation?: Conversation | undefined;
+  /** The network behind a channel that relays others. */
+  readonly via?: string | undefined;
   readonly user?: string | undefined;
   /** The adapter's own part. */
   readonly to?: Readonly<Record<string, unknown>> | undefined;

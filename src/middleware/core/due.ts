@@ -1,4 +1,4 @@
-import { type Closing, type MessageResult, resumed } from './closing.ts';
+import { type Closing, leavesOut, type MessageResult, resumed } from './closing.ts';
 import type { ConversationRecord, Received } from './conversation.ts';
 import { describeMs } from './duration.ts';
 import type { Effect } from './effect.ts';
@@ -68,7 +68,8 @@ function sessionTimes(session: SessionState, policy: Policy, now: number): numbe
   if (session.closing !== undefined) return [session.closing.retryAt ?? now + crashNetMs];
   const end = endOf(session, policy).at;
   const last = policy.closing.mode === 'proactive' ? end : end + patienceMs(policy);
-  return [last, ...warningsAhead(session, end, policy).map(({ beforeMs }) => end - beforeMs)];
+  // None is sent after the deadline, which a lazy session may outlive.
+  return now >= end ? [last] : [last, ...warningsAhead(session, end, policy).map(({ beforeMs }) => end - beforeMs)];
 }
 
 /** From when on somebody else takes care of effects that whoever saved them has not delivered. */
@@ -161,7 +162,7 @@ export function mayWrite(
   warning = false,
 ): MessageResult | undefined {
   const { closing, channel } = policy;
-  if (!warning && closing.excluded) return 'excluded';
+  if (!warning && (closing.excluded || leavesOut(closing.channels, channel.name, record.address?.via))) return 'excluded';
   if (!warning && closing.message === undefined) return 'off';
   if (!session.interactive && closing.messageTo === 'interactive') return 'skipped:non_interactive';
   if (record.unreachable !== undefined) return `skipped:${record.unreachable}`;

@@ -1,5 +1,13 @@
 import type { Scope } from './activity.ts';
-import { type ClosingFunctions, type ClosingRules, type ClosingSettings, closingRules, type Excludable } from './closing.ts';
+import {
+  type ChannelList,
+  type ClosingFunctions,
+  type ClosingRules,
+  type ClosingSettings,
+  closingRules,
+  type Excludable,
+  leavesOut,
+} from './closing.ts';
 import { type CommandRules, type CommandSettings, commandRules } from './commands.ts';
 import { type Duration, describeMs, toMs } from './duration.ts';
 import { expirationOf } from './expiry.ts';
@@ -42,7 +50,7 @@ export interface OrganizationSettings extends Omit<EndpointSettings, 'developer'
    * Which channels (and Azure channel ids) the organisation's `closingMessage` goes to. A channel added later is out under `include`.
    * An endpoint's own message goes out in any case. @default all
    */
-  readonly channels?: { readonly include: readonly string[] } | { readonly exclude: readonly string[] } | undefined;
+  readonly channels?: ChannelList | undefined;
 }
 
 /** The effective settings for one session, as plain data. Durations in milliseconds; 0 = never. */
@@ -80,7 +88,11 @@ export interface ChannelFacts {
   readonly replyWindowMs: number;
   /** Whether a send may be repeated with a key and arrives once. */
   readonly idempotentSend: boolean;
+  /** How many messages a second of our own accord it takes well; 0: as many as there are. */
+  readonly sendsPerSecond: number;
   readonly onError?: 'drop' | 'keep' | undefined;
+  /** Whether it relays other networks. */
+  readonly relays?: boolean | undefined;
 }
 
 /** An expiration that changed while sessions were live. */
@@ -121,7 +133,13 @@ export const policyDefaults = Object.freeze({
 } as const);
 
 /** For a channel that is not mounted in this process. */
-const unknownChannel: ChannelFacts = { name: '', redeliversForMs: 24 * 3_600_000, replyWindowMs: 0, idempotentSend: false };
+const unknownChannel: ChannelFacts = {
+  name: '',
+  redeliversForMs: 24 * 3_600_000,
+  replyWindowMs: 0,
+  idempotentSend: false,
+  sendsPerSecond: 0,
+};
 const noHooks: HookFlags = { closingMessage: false, carryOver: false, onClosing: false, onClose: false, classifyReturn: false };
 
 /** A setting that cannot work, with where it stands and why. */
@@ -160,7 +178,8 @@ export function resolvePolicy(
   const expiration = expirationLevels(endpoint, organization, read, problems);
   const common = around.composedBy === 'organization' || (organization.closingMessage ?? false) !== false;
   const own = around.composedBy === 'endpoint' || endpoint.closingMessage !== undefined;
-  const excluded = common && !own && isExcluded(organization, channel.name);
+  const listed = common && !own ? organization.channels : undefined;
+  const excluded = !channel.relays && leavesOut(listed, channel.name);
   const closing = closingRules(
     { ...settings, ...(excluded ? { closingMessage: false } : {}) },
     expirationOf(expiration).ms,
@@ -180,7 +199,7 @@ export function resolvePolicy(
       turnTimeoutMs: read('turnTimeout', settings.turnTimeout) ?? policyDefaults.turnTimeoutMs,
       inbox: settings.inbox ?? policyDefaults.inbox,
       developer: endpoint.developer ?? false,
-      closing: { ...closing.rules, excluded },
+      closing: { ...closing.rules, excluded, ...(channel.relays && listed ? { channels: listed } : {}) },
       hooks,
       channel,
     },
@@ -213,12 +232,6 @@ function expirationLevels(
   levels.push({ level: 'default', ms: policyDefaults.expirationMs });
   const from = cap !== undefined ? 'organization.maxExpiration' : base ? 'organization.expiration' : undefined;
   return { levels, capMs: cap ?? base ?? 0, ...(from === undefined ? {} : { capFrom: from }) };
-}
-
-/** Whether the organisation's closing message stays away from a channel. */
-function isExcluded({ channels }: OrganizationSettings, channel: string): boolean {
-  if (channels === undefined) return false;
-  return 'include' in channels ? !channels.include.includes(channel) : channels.exclude.includes(channel);
 }
 
 /** Without the members that are there but undefined: what is not set does not hide what is. */

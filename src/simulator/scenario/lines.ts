@@ -46,8 +46,7 @@ export function line(at: number, event: string, place: Place, fields: Readonly<R
 }
 
 /** The line of an event of the middleware. */
-export function lineOfEvent(event: AdjournEvent, user: string | undefined): Line {
-  const place = { user: user ?? event.user, endpoint: event.endpoint, channel: event.channel };
+export function lineOfEvent(event: AdjournEvent, place: Place): Line {
   const given = event as unknown as Readonly<Record<string, unknown>>;
   const own = Object.keys(given).filter((name) => eventFields.has(name) && !placeFields.has(name));
   return line(event.at, event.type, place, Object.fromEntries(own.map((name) => [name, shown(name, given[name])])));

@@ -57,8 +57,8 @@ export interface Ground<Data> {
   readonly tell: (event: AdjournEvent) => void;
 }
 
-/** Workers hear of every save at once; what is left to poll for is nothing. */
-const pollMs = 24 * 3_600_000;
+/** Workers hear of every save at once, so there is nothing left to poll for; and what is due at one instant is looked after in it. */
+const workerOptions = { pollMs: 24 * 3_600_000, rate: 20_000, concurrency: 1_000 };
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -73,7 +73,7 @@ export async function startProcess<Data>({ endpoints, organization }: Scenario, 
     organization,
     clock,
     logger: silent,
-    worker: { pollMs },
+    worker: workerOptions,
   });
   // Bots sleep by this clock; the engine's own timers, on the other one, do not mean that a bot rests.
   Object.defineProperty(sessions, 'clock', { value: watch.clockFor(clock, () => sessions.current()) });

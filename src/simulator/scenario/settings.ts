@@ -1,5 +1,6 @@
 import { toMs } from '../../middleware/core/duration.ts';
 import { type EndpointSettings, type OrganizationSettings, resolvePolicy } from '../../middleware/core/policy.ts';
+import { settingNames } from '../../middleware/options.ts';
 import type { Vendor } from '../vendor.ts';
 import { type ChangesSettings, type ScenarioEndpoint, ScenarioError, type TestFunctions } from './format.ts';
 import { type Reader, reader } from './read.ts';
@@ -10,30 +11,10 @@ export interface Settings {
   readonly endpoints: Readonly<Record<string, ScenarioEndpoint>>;
 }
 
-/** What both levels can set. */
-const settingNames = [
-  'expiration',
-  'scope',
-  'commands',
-  'discardEndsSession',
-  'lateAfter',
-  'onError',
-  'onStoreError',
-  'turnTimeout',
-  'closing',
-  'closingMessage',
-  'closingMessageTo',
-  'warnings',
-  'continueWithin',
-  'maxDuration',
-  'maxTurns',
-  'clearAuthProfiles',
-  'carryOver',
-  'expirationRange',
-] as const satisfies readonly (keyof EndpointSettings & keyof OrganizationSettings)[];
-
 const organizationOnly = ['maxExpiration', 'channels'] as const satisfies readonly (keyof OrganizationSettings)[];
 const endpointOnly = ['developer'] as const satisfies readonly (keyof EndpointSettings)[];
+/** What both levels can set. */
+const onBothLevels = settingNames.filter((name) => !endpointOnly.some((one) => one === name));
 
 /** The settings that a file begins with. @throws ScenarioError */
 export function firstSettings(file: Reader, vendors: readonly Vendor[]): Settings {
@@ -120,13 +101,16 @@ function readEndpoint(
 
 /** Settings are checked for their names and forms here, for their values by the policy they make. */
 function readSettings(object: Reader, more: readonly string[], besides: readonly string[] = []): OrganizationSettings {
-  const names: readonly string[] = [...settingNames, ...more];
+  const names: readonly string[] = [...onBothLevels, ...more];
   object.only(...names, ...besides);
   for (const [name, values] of Object.entries(choices)) if (object.has(name)) object.oneOf(name, values);
   for (const name of ['lateAfter', 'turnTimeout']) {
     if (object.has(name) && toMs(object.raw(name)) === undefined) throw new ScenarioError(object.at(name), 'must be a duration.');
   }
   for (const name of ['discardEndsSession', 'clearAuthProfiles']) object.flag(name);
+  if (object.has('commands') && object.raw('commands') !== false) object.object('commands');
+  if (object.has('developer') && typeof object.raw('developer') !== 'boolean' && !isTexts(object.raw('developer')))
+    throw new ScenarioError(object.at('developer'), 'must be true, false or a list of people.');
   if (object.has('warnings')) {
     for (const [index, one] of object.list('warnings').entries()) {
       const warning = reader(one, `${object.at('warnings')}[${index}]`);
@@ -155,8 +139,11 @@ function checkChannels(channels: Reader): void {
 }
 
 function checkTexts(object: Reader, name: string): void {
-  if (object.list(name).some((one) => typeof one !== 'string'))
-    throw new ScenarioError(object.at(name), 'must be a list of texts.');
+  if (!isTexts(object.list(name))) throw new ScenarioError(object.at(name), 'must be a list of texts.');
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 /** The functions that the endpoint has for the sake of the object. */
@@ -190,6 +177,7 @@ const choices: Readonly<Record<string, readonly string[]>> = {
   scope: ['user', 'thread', 'conversation'],
   onError: ['drop', 'keep'],
   onStoreError: ['degrade', 'throw'],
+  inbox: ['durable', 'off'],
   closing: ['lazy', 'proactive'],
   closingMessageTo: ['interactive', 'all'],
 };

@@ -74,7 +74,10 @@ export async function setStage<Data>(scenario: Scenario, options: StageOptions<D
     const named = event.user === undefined ? undefined : simulator.nameOf(event.channel, event.user);
     const user = named ?? watching.current()?.user;
     if (user !== undefined && event.key !== undefined) keys.set(JSON.stringify([event.endpoint, user]), event.key);
-    lines.add(lineOfEvent(event, user), event.decidedAt);
+    // What the worker says of itself is about no endpoint.
+    const isSomewhere = Object.hasOwn(scenario.endpoints, event.endpoint);
+    const place = isSomewhere ? { user: user ?? event.user, endpoint: event.endpoint, channel: event.channel } : {};
+    lines.add(lineOfEvent(event, place), event.decidedAt);
   };
   const close = async () => {
     await Promise.all(processes.flatMap(({ bots }) => [...bots.values()].map((bot) => bot.close())));
