@@ -5,6 +5,7 @@ import { type RedisLike, redisCalls } from './support/redis-calls.ts';
 import { redisIndex } from './support/redis-index.ts';
 import { placesUnder } from './support/redis-keys.ts';
 import { redisLeases } from './support/redis-leases.ts';
+import { read } from './support/redis-partition-scripts.ts';
 import * as scripts from './support/redis-scripts.ts';
 
 export type { RedisLike };
@@ -112,7 +113,7 @@ export function redisStore(client: RedisLike, options: RedisStoreOptions = {}): 
         keys: [record, wakeUps],
         args: [name],
       }));
-      const found = (await calls.all(scripts.read, [], parts)) as (readonly [string | null, string | null])[];
+      const found = (await calls.all(read, [], parts)) as (readonly [string | null, string | null])[];
       const records = page.flatMap(({ key }, at) => {
         const [value, wakeAt] = found[at] ?? [null, null];
         const { record } = decoded(key, value);

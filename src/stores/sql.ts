@@ -1,19 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { AdjournError, isAdjournError } from '../middleware/errors.ts';
-import type { BeginOptions, Lease, Store, StoredRecord } from '../middleware/store.ts';
+import type { Lease, Store, StoredRecord } from '../middleware/store.ts';
 import { toRecord, toText } from './support/records.ts';
 import type { Result, Row, Tables } from './support/sql-dialect.ts';
 import { dialectOf, migration, prefixed, type SqlDriver, type SqlOptions } from './support/sql-driver.ts';
 import { giveBacks } from './support/sql-give-backs.ts';
 import { fromColumn, rangeOf, toColumn } from './support/sql-keys.ts';
 import { waitingLine } from './support/sql-line.ts';
+import { lineTables } from './support/sql-line-tables.ts';
 import { wakeUps } from './support/sql-wake-ups.ts';
 
 export { sqlArchive } from './support/sql-archive.ts';
 export type { SqlDriver, SqlOptions };
-
-/** A row that was made for a lease, and whose process died, is looked at after this time, ms, and removed. */
-const orphanMs = 60 * 60_000;
 
 /**
  * Conversations in PostgreSQL (a `pg.Pool`), MariaDB from 10.6 or MySQL from 8.0 (a pool of `mysql2`), or SQLite (a `DatabaseSync`
@@ -33,8 +30,6 @@ export function sqlStore(driver: SqlDriver, options: SqlOptions = {}): Store {
   const tables: Tables = { conversations: `${prefix}_conversations`, line: `${prefix}_line`, channel: `${prefix}_released` };
   const texts = dialect.texts(tables);
   const { channel } = tables;
-  const issuer = randomUUID();
-  let issued = 0;
   let closed = false;
   const ready = migration(dialect, 'store', prefix, dialect.schema(tables));
 
@@ -50,49 +45,13 @@ export function sqlStore(driver: SqlDriver, options: SqlOptions = {}): Store {
   };
   const owed = giveBacks(giveUp);
 
-  const take = async (conversation: string, { now, leaseMs, waitMs }: BeginOptions, ticket: number) => {
-    const token = `${issuer}:${++issued}`;
-    const waits = ticket === 0 && waitMs > 0 ? 1 : 0;
-    try {
-      const row = await dialect.take(texts, { key: conversation, token, leaseMs, ticket, waits, lookAt: now + orphanMs });
-      if (row === undefined) return undefined;
-      return row['taken'] === true || row['taken'] === 1 ? { conversation, token, row } : Number(row['ticket']);
-    } catch (error) {
-      // The database may have heard us all the same.
-      owed.add(conversation, token, leaseMs);
-      throw error;
-    }
-  };
-
-  const line = waitingLine({
-    arrive: (conversation, options) => take(conversation, options, 0),
-    async advance(conversation, options, ticket) {
-      const taken = await take(conversation, options, ticket);
-      return typeof taken === 'object' ? taken : undefined;
-    },
-    giveUp: ({ conversation, token }) => owed.add(conversation, token, orphanMs),
-    async look(conversation) {
-      const { first, served, left_ms } = (await dialect.run(texts.look, { key: conversation })).rows[0] ?? {};
-      return {
-        first: first === null || first === undefined ? undefined : Number(first),
-        served: Number(served ?? 0),
-        leftMs: Number(left_ms ?? 0),
-      };
-    },
-    async leave(conversation, ticket) {
-      await dialect.run(texts.leave, { key: conversation, ticket });
-      await dialect.run(texts.unmark, { key: conversation, ticket });
-    },
-    async passed(conversation, ticket) {
-      await dialect.run(texts.passed, { key: conversation, ticket });
-    },
-    async beat(conversation, tickets) {
-      await dialect.run(texts.beat, { key: conversation, tickets });
-      await dialect.run(texts.mark, { key: conversation, ticket: Math.max(...tickets) });
-    },
-    listen: async () => dialect.listen?.(channel, (conversation) => line.poke(conversation)) ?? false,
-    hush: () => dialect.hush?.(),
-  });
+  const line = waitingLine(
+    lineTables(dialect, texts, {
+      giveUp: owed.add,
+      released: (conversation) => line.poke(conversation),
+      channel,
+    }),
+  );
 
   /** @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`, `ADJ_RECORD_INVALID` */
   const write = async (text: string, lease: Lease, record: StoredRecord | null, wakeAt: number | null): Promise<Result> => {

@@ -51,6 +51,17 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
+/** Which slot a key with a hash tag has: CRC-16 of the tag, as the specification of Redis Cluster says. */
+export function slotOf(key: string): number {
+  const tag = key.slice(key.indexOf('{') + 1, key.indexOf('}'));
+  let crc = 0;
+  for (const byte of Buffer.from(tag)) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? ((crc << 1) ^ 0x1021) & 0xffff : (crc << 1) & 0xffff;
+  }
+  return crc % slots;
+}
+
 export const noServer = 'no redis-server is installed';
 
 export function isInstalled(): boolean {

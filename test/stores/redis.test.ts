@@ -133,6 +133,37 @@ describe('the queue', () => {
     expect(order).toEqual(['first', 'second', 'third']);
   });
 
+  check('a message that comes before the answer to the question is not lost', async (redis, prefix) => {
+    const client = await redis.client();
+    const slow = Promise.withResolvers<void>();
+    const { evalSha } = client;
+    let isSlow = false;
+    client.withCommandOptions = () => client;
+    client.evalSha = async (sha, input) => {
+      const answer = await evalSha.call(client, sha, input);
+      if (isSlow) await slow.promise;
+      return answer;
+    };
+    const late = redisStore(client, { prefix });
+    const one = await redis.store();
+    const warm = await one.begin('warm', impatient);
+    const warmed = late.begin('warm', patient);
+    await expect.poll(() => redis.listeners()).toHaveLength(1);
+    await one.release(warm.lease);
+    await late.release((await warmed).lease);
+
+    const holder = await one.begin('a', impatient);
+    isSlow = true;
+    const next = late.begin('a', patient);
+    await expect.poll(() => redis.keys('queue:a')).toHaveLength(1);
+    await one.commit(holder.lease, { n: 1 }, null);
+    // What was published before this has been delivered before this is answered.
+    await client.ping();
+    slow.resolve();
+    expect((await next).record).toEqual({ n: 1 });
+    await late.close();
+  });
+
   check('a process that stood still while the lease came and went does not believe the message', async (redis, prefix) => {
     const [one, other] = await twoThatListen(redis);
     const holder = await one.begin('a', patient);

@@ -155,6 +155,13 @@ for (const [name, url, connect] of servers) {
       expect(await direct.say(`SELECT conversation FROM ${prefix}_conversations`)).toEqual([{ conversation: 'alive' }]);
     });
 
+    check('tickets of processes that are long gone are removed', async ({ prefix, direct, open, storeOn }) => {
+      await turn(storeOn(direct.driver), 'a');
+      await direct.say(`INSERT INTO ${prefix}_line (conversation, ticket, valid_until) VALUES ('a', 1, '2020-01-01 00:00:00')`);
+      await storeOn(open().driver).claimDue(0, 1, 1);
+      expect(await direct.say(`SELECT ticket FROM ${prefix}_line`)).toEqual([]);
+    });
+
     check('a wake-up that moves to later does not move in the index; one that comes earlier does', async (tools) => {
       const store = tools.storeOn(tools.direct.driver);
       const times = () => tools.direct.say(`SELECT wake_at, look_at FROM ${tools.prefix}_conversations`);
@@ -267,32 +274,64 @@ describe('waiting on PostgreSQL', async () => {
 
   test.skipIf(isLeftOut)('who waits is told, and hardly ever asks; the connection that listens goes back', async () => {
     const prefix = freshPrefix();
-    const connected = connectPostgres(postgresUrl.href);
-    const other = connectPostgres(postgresUrl.href);
-    const store = sqlStore(connected.driver, { prefix });
-    const elsewhere = sqlStore(other.driver, { prefix });
-    const holder = await store.begin('a', impatient);
-    const waiting = elsewhere.begin('a', patient);
-    await until(async () => {
-      const [row] = await connected.say(
-        `SELECT count(*)::int AS n FROM pg_stat_activity WHERE query = 'LISTEN ${prefix}_released'`,
-      );
-      return row?.['n'] === 1;
-    });
-    await store.release(holder.lease);
-    const { lease } = await waiting;
-    await elsewhere.release(lease);
-    await until(async () => {
-      const [row] = await connected.say(
-        `SELECT count(*)::int AS n FROM pg_stat_activity WHERE query = 'LISTEN ${prefix}_released'`,
-      );
-      return row?.['n'] === 0;
-    });
-    await Promise.all([store.close(), elsewhere.close()]);
-    await connected.say(dropping(prefix));
-    await Promise.all([connected.end(), other.end()]);
+    const [one, other, direct] = [1, 2, 3].map(() => connectPostgres(postgresUrl.href)) as [Postgres, Postgres, Postgres];
+    const looks = { count: 0 };
+    const stores = [sqlStore(one.driver, { prefix }), sqlStore(counting(other.driver, looks), { prefix })] as [Store, Store];
+    const listening = async () => {
+      const rows = await direct.say(`SELECT 1 FROM pg_stat_activity WHERE query = 'LISTEN ${prefix}_released'`);
+      return rows.length;
+    };
+
+    let { lease } = await stores[0].begin('a', impatient);
+    const waiting = stores[1].begin('a', patient);
+    await until(async () => (await listening()) === 1);
+    const before = looks.count;
+    await sleep(600);
+    expect(looks.count - before).toBeLessThan(8);
+    await stores[0].release(lease);
+    ({ lease } = await waiting);
+
+    let handingOver = 0;
+    for (let n = 0; n < 10; n++) {
+      const [holder, next] = n % 2 ? stores : ([stores[1], stores[0]] as const);
+      const waits = next.begin('a', patient);
+      await rejects(next.begin('a', impatient), 'LEASE_TIMEOUT');
+      if (n < 2) await until(async () => (await listening()) === 2);
+      const from = performance.now();
+      await holder.release(lease);
+      ({ lease } = await waits);
+      handingOver += performance.now() - from;
+    }
+    expect(handingOver).toBeLessThan(500);
+
+    await until(async () => (await listening()) === 0);
+    await Promise.all(stores.map((store) => store.close()));
+    await direct.say(dropping(prefix));
+    await Promise.all([one, other, direct].map((each) => each.end()));
   });
 });
+
+type Postgres = ReturnType<typeof connectPostgres>;
+
+/** Counts how often somebody in line asks for his turn. */
+function counting(pool: Postgres['driver'], looks: { count: number }): SqlDriver {
+  return {
+    totalCount: 0,
+    on: (event, listener) => pool.on(event, listener),
+    off: (event, listener) => pool.off(event, listener),
+    async connect() {
+      const client = await pool.connect();
+      return {
+        query: (config) => {
+          if (config.text.startsWith('SELECT line_served')) looks.count++;
+          return client.query(config);
+        },
+        release: (destroy) => client.release(destroy),
+        on: (event, listener) => client.on(event as 'notification', listener),
+      };
+    },
+  };
+}
 
 describe('SQLite', () => {
   async function inFolder(work: (open: () => DatabaseSync) => Promise<void>): Promise<void> {

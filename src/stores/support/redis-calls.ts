@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AdjournError, isAdjournError } from '../../middleware/errors.ts';
-import type { Script } from './redis-scripts.ts';
+import type { Script } from './redis-script.ts';
 
 /** What is used of a node-redis 5 or 6 client, also of its cluster client. */
 export interface RedisLike extends Scriptable {

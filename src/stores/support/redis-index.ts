@@ -1,6 +1,6 @@
 import type { Part, RedisCalls } from './redis-calls.ts';
 import { keyOf, nameOf, type Places } from './redis-keys.ts';
-import * as scripts from './redis-scripts.ts';
+import * as scripts from './redis-partition-scripts.ts';
 
 /** What is known of all conversations together, over all partitions. Outages throw `STORE_UNAVAILABLE`. */
 export interface RedisIndex {

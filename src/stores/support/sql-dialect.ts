@@ -80,6 +80,8 @@ export interface Texts {
   readonly unmark: string;
   /** Removes a used ticket, and those ahead of it, whose owners are gone. */
   readonly passed: string;
+  /** Removes the tickets of processes that are long gone. */
+  readonly tidy: string;
   readonly claim: string;
   /** The second half of a claim, where it takes two. */
   readonly moved: string;
@@ -91,6 +93,9 @@ export interface Texts {
 
 /** How long a ticket is valid without a beat, ms: so long a dead waiter holds others up. */
 export const ticketMs = 700;
+
+/** How long an invalid ticket stays before it is removed, ms. */
+export const deadTicketMs = 10_000;
 
 /** How long newcomers keep behind a line that nobody keeps up, ms. */
 export const lineMs = 1_000;

@@ -2,41 +2,7 @@ import { randomInt } from 'node:crypto';
 import { AdjournError } from '../../middleware/errors.ts';
 import type { BeginOptions } from '../../middleware/store.ts';
 import { oneByOne } from './one-by-one.ts';
-import type { Row } from './sql-dialect.ts';
-
-/** What waiting needs of the database. Conversations are named as their column has them. */
-export interface LineTables {
-  /** Takes the lease if it is free and nobody waits, or else, if the caller would wait, a ticket. */
-  arrive(conversation: string, options: BeginOptions): Promise<Taken | number | undefined>;
-  /** Takes the lease if it is free, past those with later tickets. */
-  advance(conversation: string, options: BeginOptions, ticket: number): Promise<Taken | undefined>;
-  /** Gives back a lease nobody wants any more. */
-  giveUp(taken: Taken): void;
-  look(conversation: string): Promise<Seen>;
-  leave(conversation: string, ticket: number): Promise<void>;
-  passed(conversation: string, ticket: number): Promise<void>;
-  /** Keeps tickets valid, and newcomers behind them. */
-  beat(conversation: string, tickets: readonly number[]): Promise<void>;
-  /** Begins to hear of other processes' releases; false where the database does not tell. */
-  listen(): Promise<boolean>;
-  /** Stops that. */
-  hush(): void;
-}
-
-interface Seen {
-  /** The first valid ticket in line. */
-  readonly first: number | undefined;
-  /** The last ticket that was served. */
-  readonly served: number;
-  /** How long the lease still lasts, ms. */
-  readonly leftMs: number;
-}
-
-export interface Taken {
-  readonly conversation: string;
-  readonly token: string;
-  readonly row: Row;
-}
+import type { LineTables, Taken } from './sql-line-tables.ts';
 
 /** Those of this process who wait for leases; the database keeps the order among processes. */
 export interface Line {

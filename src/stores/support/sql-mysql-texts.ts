@@ -1,4 +1,4 @@
-import { lineMs, type Schema, type Tables, type Texts, ticketMs } from './sql-dialect.ts';
+import { deadTicketMs, lineMs, type Schema, type Tables, type Texts, ticketMs } from './sql-dialect.ts';
 import { longestKey } from './sql-keys.ts';
 
 /** The tables: conversations, and the line of those who wait. Times of leases are UTC, whatever zone the session is in. */
@@ -66,6 +66,7 @@ export function mysqlTexts({ conversations, line }: Tables): Texts {
       WHERE conversation = :key AND line_ticket <= :ticket
       AND NOT EXISTS (SELECT 1 FROM ${line} l WHERE l.conversation = :key AND l.valid_until > ${now})`,
     passed: `DELETE FROM ${line} WHERE conversation = :key AND ticket <= :ticket`,
+    tidy: `DELETE FROM ${line} WHERE valid_until < ${now} - INTERVAL ${deadTicketMs * 1_000} MICROSECOND`,
     claim: `SELECT conversation, wake_at, CASE WHEN record IS NULL THEN 'empty'
         WHEN wake_at = look_at AND wake_at <= :now THEN 'due' WHEN wake_at = look_at THEN 'later' ELSE 'stale' END AS state
       FROM ${conversations} WHERE look_at <= :bound AND conversation NOT IN (:...done) ORDER BY look_at LIMIT :limit FOR UPDATE SKIP LOCKED`,

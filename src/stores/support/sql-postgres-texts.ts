@@ -1,4 +1,4 @@
-import { lineMs, type Schema, type Tables, type Texts, ticketMs } from './sql-dialect.ts';
+import { deadTicketMs, lineMs, type Schema, type Tables, type Texts, ticketMs } from './sql-dialect.ts';
 import { longestKey } from './sql-keys.ts';
 
 /** The tables: conversations, kept a little empty so that a save finds room beside the old row, and the line of those who wait. */
@@ -76,6 +76,7 @@ export function postgresTexts({ conversations, line }: Tables): Texts {
       WHERE conversation = :key AND line_ticket <= ${ticket}
       AND NOT EXISTS (SELECT FROM ${line} l WHERE l.conversation = :key AND l.valid_until > now()) RETURNING ${hasty}`,
     passed: `DELETE FROM ${line} WHERE conversation = :key AND ticket <= :ticket RETURNING ${hasty}`,
+    tidy: `DELETE FROM ${line} WHERE valid_until < now() - interval '${deadTicketMs} milliseconds'`,
     claim: `WITH due AS (
         SELECT conversation, wake_at, CASE WHEN record IS NULL THEN 'empty'
           WHEN wake_at = look_at AND wake_at <= :now THEN 'due' WHEN wake_at = look_at THEN 'later' ELSE 'stale' END AS state

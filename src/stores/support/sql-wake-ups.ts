@@ -14,6 +14,9 @@ const none = ' ';
 /** How often to come back to rows that others are changing at the moment. */
 const patience = 10;
 
+/** How often to clear up, ms. */
+const tidyMs = 60_000;
+
 /** Empty rows that are still in use are looked at again after this time, ms. */
 const emptyMs = 60_000;
 
@@ -27,8 +30,17 @@ export function wakeUps(dialect: Dialect, texts: Texts): WakeUps {
     if (conversations.length > 0) await dialect.run(texts.sweep, { keys: conversations });
   };
 
+  let tidied = Number.NEGATIVE_INFINITY;
+  /** Whoever looks for wake-ups does so for good, so this is where to clear up. */
+  const tidy = async () => {
+    if (performance.now() - tidied < tidyMs) return;
+    tidied = performance.now();
+    await dialect.run(texts.tidy);
+  };
+
   return {
     async claim(now, limit, until) {
+      await tidy();
       const due: { readonly conversation: string; readonly at: number }[] = [];
       const empty: string[] = [];
       // What a row turns out to be claimed for is never later than what it is sorted by: each round takes only rows that belong to the first ones.
