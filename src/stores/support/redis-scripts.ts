@@ -24,7 +24,16 @@ local function lend(token, ms, record)
   local revision = record and string.match(record, '^adjourn1 (%d+)\\n') or '0'
   redis.call('SET', KEYS[2], token .. ' ' .. revision, 'PX', ms)
 end
+`;
 
+/**
+ * Whose turn it is: the first waiter's that is still there. Whoever was handed a lease and let it lapse unseen is dead or deaf, and so
+ * are the others of its process; those that live after all come back to their places.
+ *
+ * Reads come first and removals last, since in a slot that is moving to another node a script must not touch a key that it emptied.
+ * The scripts define this only behind what they do where nobody waits: to Lua a definition is work.
+ */
+const handOver = `
 local function shown()
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(0')
 end
@@ -33,15 +42,7 @@ local function micros()
   local time = redis.call('TIME')
   return time[1] * 1000000 + time[2]
 end
-`;
 
-/**
- * Whose turn it is: the first waiter's that is still there. Whoever was handed a lease and let it lapse unseen is dead or deaf, and so
- * are the others of its process; those that live after all come back to their places.
- *
- * Reads come first and removals last, since in a slot that is moving to another node a script must not touch a key that it emptied.
- */
-const handOver = `
 local function partsOf(waiter)
   return string.match(waiter, '^(([^.]+)%.%d+) (%d+) (%d+)$')
 end
@@ -106,7 +107,6 @@ end
  */
 export const begin = script(
   leases,
-  handOver,
   `
 local token, leaseMs, waitMs, channels, since = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local record = redis.call('GET', KEYS[1])
@@ -114,6 +114,9 @@ if redis.call('EXISTS', KEYS[2], KEYS[3]) == 0 then
   lend(token, leaseMs, record)
   return {1, record}
 end
+`,
+  handOver,
+  `
 local lease = redis.call('GET', KEYS[2])
 if held(token, lease) then
   shown()
@@ -149,33 +152,34 @@ return {0, redis.call('PTTL', KEYS[2]), since, redis.call('ZRANK', KEYS[3], wait
 export const save = once(
   script(
     leases,
-    handOver,
     `
 local token, channels, name, wakeAt, text, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1'
 local before = held(token, redis.call('GET', KEYS[2]))
 if not before then return 0 end
 local head = before ~= '0' and 'adjourn1 ' .. before .. '\\n'
 local intact = head and redis.call('GETRANGE', KEYS[1], 0, #head - 1) == head or not head and redis.call('EXISTS', KEYS[1]) == 0
-if not intact then
-  if not keep then giveUp(token, channels, redis.call('GET', KEYS[1])) end
-  return 0
-end
 local record = text ~= '' and 'adjourn1 ' .. (before + 1) .. '\\n' .. text
-if record then
+if not intact then
+  record = redis.call('GET', KEYS[1])
+elseif record then
   redis.call('SET', KEYS[1], record)
   if not head then redis.call('ZADD', KEYS[5], 0, name) end
+  if wakeAt ~= '' then redis.call('ZADD', KEYS[4], wakeAt, name) else redis.call('ZREM', KEYS[4], name) end
 else
   redis.call('DEL', KEYS[1])
+  redis.call('ZREM', KEYS[4], name)
   redis.call('ZREM', KEYS[5], name)
 end
-if record and wakeAt ~= '' then redis.call('ZADD', KEYS[4], wakeAt, name) else redis.call('ZREM', KEYS[4], name) end
-if keep then
-  redis.call('SET', KEYS[2], token .. ' ' .. (before + 1), 'KEEPTTL')
-  shown()
-else
-  giveUp(token, channels, record)
+if keep and intact then redis.call('SET', KEYS[2], token .. ' ' .. (before + 1), 'KEEPTTL') end
+if redis.call('EXISTS', KEYS[3]) == 0 then
+  if not keep then redis.call('DEL', KEYS[2]) end
+  return intact and 1 or 0
 end
-return 1
+`,
+    handOver,
+    `
+if keep then shown() else giveUp(token, channels, record) end
+return intact and 1 or 0
 `,
   ),
 );
@@ -186,7 +190,7 @@ export const renew = script(
   `
 if not held(ARGV[1], redis.call('GET', KEYS[2])) then return 0 end
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
-shown()
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(0')
 return 1
 `,
 );
