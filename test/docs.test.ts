@@ -18,6 +18,7 @@ const pages = [
   'CHANGELOG.md',
   'docs/closing.md',
   'docs/azure.md',
+  'docs/stores.md',
 ];
 const page = (name: string) => readFileSync(join(root, name), 'utf8');
 const readme = page('README.md');
@@ -25,7 +26,7 @@ const readme = page('README.md');
 describe('README.md', () => {
   it('fits on a screen or four', () => expect(readme.split('\n').length).toBeLessThan(200));
 
-  it.each(['README.md', 'docs/closing.md', 'docs/azure.md'])('%s shows code that compiles', (name) => {
+  it.each(['README.md', 'docs/closing.md', 'docs/azure.md', 'docs/stores.md'])('%s shows code that compiles', (name) => {
     const folder = join(root, '.tmp', `docs-${process.pid}`);
     mkdirSync(folder, { recursive: true });
     try {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Begun, Store, StoredRecord } from '../../src/middleware/store.ts';
 import { impatient, naiveModel, operation, patient, rejects } from './store-model.ts';
+import { sharedStoreKit } from './store-shared.ts';
 
 /** One fresh, empty backend with a store on it. */
 export interface StoreUnderTest {
@@ -21,6 +22,8 @@ export interface StoreEntry {
   open(): Promise<StoreUnderTest>;
   /** Why it cannot be tested on this machine; undefined: it can. */
   unavailable?(): Promise<string | undefined>;
+  /** Whether several processes may share the backend. @default false */
+  readonly shared?: boolean;
   /** How many random sequences of calls to try, each on a backend of its own. @default 200 */
   readonly runs?: number;
 }
@@ -434,6 +437,12 @@ export function storeKit(name: string, entry: StoreEntry): void {
         await reborn.close();
       });
     });
+
+    check('says whether processes may share it', async ({ store }) => {
+      expect(store.capabilities.scope).toBe(entry.shared ? 'shared' : 'process');
+    });
+
+    if (entry.shared) sharedStoreKit(entry);
 
     test('does what a naive model does, whatever the order of calls', async () => {
       await fc.assert(
