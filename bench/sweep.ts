@@ -1,9 +1,10 @@
 import { strict as assert } from 'node:assert';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Clock, createSessions, systemClock } from 'adjourn';
-import type { Adapter, Delivery, Send } from '../src/middleware/adapter.ts';
+import type { Delivery, Send } from '../src/middleware/adapter.ts';
 import { attach } from '../src/middleware/attach.ts';
 import type { MessageActivity } from '../src/middleware/core/activity.ts';
+import { adapter } from './adapter.ts';
 
 /**
  * What a sweep does to the turns beside it: very many sessions become due at the same minute, and the worker closes them at its rate,
@@ -20,19 +21,6 @@ const betweenTurnsMs = 2;
 /** Real time, and as much later as we like. */
 let ahead = 0;
 const clock: Clock = { now: () => systemClock.now() + ahead, sleep: (ms, signal) => systemClock.sleep(ms, signal) };
-
-const adapter: Adapter = {
-  name: 'bench',
-  parse: () => [],
-  capabilities: {
-    redeliversFor: 60_000,
-    ackWithinMs: 10_000,
-    batches: false,
-    replyWindow: 0,
-    idempotentSend: false,
-    reservedWords: [],
-  },
-};
 
 let sent = 0;
 const send: Send = async () => {

@@ -1,9 +1,10 @@
 import { strict as assert } from 'node:assert';
 import { createSessions } from 'adjourn';
-import type { Adapter, Channel, Delivery } from '../src/middleware/adapter.ts';
+import type { Channel, Delivery } from '../src/middleware/adapter.ts';
 import { attach } from '../src/middleware/attach.ts';
 import type { MessageActivity } from '../src/middleware/core/activity.ts';
 import type { Turn } from '../src/middleware/turn.ts';
+import { adapter } from './adapter.ts';
 
 /**
  * What a turn costs in memory: the same handler called bare, and through the engine with its lease, record, draft and commit.
@@ -17,19 +18,6 @@ const conversations = 1_000;
 interface Counted {
   count: number;
 }
-
-const adapter: Adapter = {
-  name: 'bench',
-  parse: () => [],
-  capabilities: {
-    redeliversFor: 60_000,
-    ackWithinMs: 10_000,
-    batches: false,
-    replyWindow: 0,
-    idempotentSend: false,
-    reservedWords: [],
-  },
-};
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const sessions = createSessions({ initial: (): Counted => ({ count: 0 }), logger: silent });

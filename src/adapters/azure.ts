@@ -16,7 +16,7 @@ import {
   replyBy,
   senderOf,
 } from './support/azure-send.ts';
-import { text } from './support/azure-values.ts';
+import { text } from './support/wire.ts';
 
 export { signOut } from './support/azure-sign-out.ts';
 export { type HostStorage, type SessionStorageOptions, sessionStorage } from './support/session-storage.ts';

@@ -3,8 +3,9 @@ import { attach } from '../middleware/attach.ts';
 import type { Activity, Conversation } from '../middleware/core/activity.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import { adoptConversation } from './support/slack-conversation.ts';
-import { factsOf, firstAction, msOf, part, type SlackFacts, text } from './support/slack-facts.ts';
+import { factsOf, firstAction, msOf, type SlackFacts } from './support/slack-facts.ts';
 import { addressed, addressOf, type SlackClient, type SlackInstallations, senderOf } from './support/slack-send.ts';
+import { part, text } from './support/wire.ts';
 
 /** What Bolt hands its middleware, as far as it is read. */
 export interface SlackRequest {

@@ -1,6 +1,6 @@
 import type { Activity, Conversation } from '../../middleware/core/activity.ts';
 import { spokenIn } from './azure-place.ts';
-import { list, part, text } from './azure-values.ts';
+import { list, part, text } from './wire.ts';
 
 /** An act of the user's, before it is said whose and where it was. */
 type Act = Bare<Extract<Activity, { kind: 'message' | 'postback' | 'command' }>>;

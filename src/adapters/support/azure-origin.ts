@@ -1,7 +1,8 @@
 import type { Origin } from '../../middleware/core/activity.ts';
 import type { AzureActivity } from '../azure.ts';
 import { channelIdOf, placeOf } from './azure-place.ts';
-import { text, timeOf } from './azure-values.ts';
+import { timeOf } from './azure-values.ts';
+import { text } from './wire.ts';
 
 /** Activity types of the Bot Framework protocol ("Bot Framework Activity", Microsoft), and the Agents SDK's. */
 const knownTypes: ReadonlySet<string> = new Set([

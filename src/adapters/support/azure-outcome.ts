@@ -1,5 +1,5 @@
 import type { SendOutcome } from '../../middleware/adapter.ts';
-import { part, text } from './azure-values.ts';
+import { part, text } from './wire.ts';
 
 /**
  * What is known after `sendActivity` failed, on either SDK (Microsoft: "Bot Connector API reference", "Bot error codes").

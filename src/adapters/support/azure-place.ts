@@ -1,5 +1,5 @@
 import type { Conversation } from '../../middleware/core/activity.ts';
-import { list, part, text } from './azure-values.ts';
+import { list, part, text } from './wire.ts';
 
 /**
  * The channel an activity was relayed from, without what the Agents SDK adds to it (`msteams:COPILOT`): a session must not depend on

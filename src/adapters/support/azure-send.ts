@@ -7,7 +7,7 @@ import { AdjournError } from '../../middleware/errors.ts';
 import { outcomeOf } from './azure-outcome.ts';
 import { channelIdOf } from './azure-place.ts';
 import { isTrusted, isWithinWindow } from './azure-service.ts';
-import { part, text } from './azure-values.ts';
+import { part, text } from './wire.ts';
 
 /** What an activity is answered through: a `TurnContext` of botbuilder or of the Agents SDK. */
 export interface AzureSender {

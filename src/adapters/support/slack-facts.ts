@@ -1,3 +1,5 @@
+import { part, text } from './wire.ts';
+
 /**
  * Reads what Bolt hands its middleware: the one place that knows Slack's envelopes. Works on anything, since nothing here trusts a
  * payload to have the parts its type promises.
@@ -50,22 +52,6 @@ export function factsOf(request: unknown): SlackFacts {
     delivery: source.delivery,
     stamp: source.stamp,
   };
-}
-
-/** The value at a path of own properties; undefined where the path ends early. */
-export function part(value: unknown, ...path: readonly string[]): unknown {
-  let here = value;
-  for (const name of path) {
-    if (typeof here !== 'object' || here === null || !Object.hasOwn(here, name)) return undefined;
-    here = (here as Record<string, unknown>)[name];
-  }
-  return here;
-}
-
-/** The text at a path; undefined for anything else, the empty text included. */
-export function text(value: unknown, ...path: readonly string[]): string | undefined {
-  const found = part(value, ...path);
-  return typeof found === 'string' && found !== '' ? found : undefined;
 }
 
 /** Slack's `1606810819.000800` as epoch milliseconds, without the rounding of a floating-point number. */

@@ -1,6 +1,6 @@
 import type { SendOutcome } from '../../middleware/adapter.ts';
-import { part, text } from './slack-facts.ts';
 import { unanswered } from './unanswered.ts';
+import { part, text } from './wire.ts';
 
 /**
  * Slack's words for a message that was not posted and may be later.

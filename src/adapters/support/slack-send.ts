@@ -1,8 +1,9 @@
 import type { Send, SendOutcome } from '../../middleware/adapter.ts';
 import { type Clock, calledOff } from '../../middleware/clock.ts';
 import type { Address } from '../../middleware/core/conversation.ts';
-import { part, type SlackFacts, text } from './slack-facts.ts';
+import type { SlackFacts } from './slack-facts.ts';
 import { outcomeOf } from './slack-outcome.ts';
+import { part, text } from './wire.ts';
 
 /** A `WebClient`, as far as it is called. */
 export interface SlackClient {
