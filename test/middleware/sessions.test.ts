@@ -174,6 +174,20 @@ describe('sessions.explain', () => {
     });
   });
 
+  it('names the warnings still to come, and the end whatever ends it', async () => {
+    const warnings = [5, 1].map((before) => ({ before, message: 'soon' }));
+    const bot = toyBot({ endpoints: { main: { closing: 'proactive', warnings, maxDuration: 40 } } });
+    const timers = async () =>
+      (await bot.sessions.explain(key)).timers.map(({ what, at }) => `${what} ${new Date(at).toISOString().slice(11, 16)}`);
+    await bot.says('a');
+    expect(await timers()).toEqual(['warns 10:25', 'warns 10:29', 'expires 10:30']);
+    await bot.clock.advance(20 * 60_000);
+    await bot.says('b');
+    expect(await timers()).toEqual(['warns 10:35', 'warns 10:39', 'max_duration 10:40']);
+    await bot.clock.advance(16 * 60_000);
+    expect(await timers()).toEqual(['warns 10:39', 'max_duration 10:40']);
+  });
+
   it('answers for a conversation without a session too', async () => {
     expect(await toyBot().sessions.explain(key)).toMatchObject({
       effectiveMs: 30 * 60_000,

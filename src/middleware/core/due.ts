@@ -99,7 +99,7 @@ function warningDue(session: SessionState, end: number, policy: Policy, now: num
 }
 
 /** Warnings not sent in this idle period. Whoever wrote after a warning's time, in a session that ends all the same, is not warned at once. */
-function warningsAhead(session: SessionState, end: number, policy: Policy): Policy['closing']['warnings'] {
+export function warningsAhead(session: SessionState, end: number, policy: Policy): Policy['closing']['warnings'] {
   const { warnedMs = Number.POSITIVE_INFINITY, lastActivityAt } = session;
   return policy.closing.warnings.filter(({ beforeMs }) => beforeMs < warnedMs && end - beforeMs > lastActivityAt);
 }

@@ -1,4 +1,5 @@
-import { deadlineOf, expirationOf, isExpired } from './expiry.ts';
+import { warningsAhead } from './due.ts';
+import { deadlineOf, endOf, expirationOf, isExpired } from './expiry.ts';
 import type { Level, Policy } from './policy.ts';
 import type { SessionState } from './session.ts';
 
@@ -23,7 +24,7 @@ export interface Explanation {
     readonly expired: boolean;
   };
   /** What will happen next, earliest first. */
-  readonly timers: readonly { readonly what: 'expires'; readonly at: number }[];
+  readonly timers: readonly { readonly what: 'warns' | 'expires' | 'max_duration'; readonly at: number }[];
 }
 
 export function explain(session: SessionState | undefined, policy: Policy, now: number): Explanation {
@@ -54,6 +55,14 @@ export function explain(session: SessionState | undefined, policy: Policy, now: 
             expired,
           },
         }),
-    timers: Number.isFinite(deadline) && !expired ? [{ what: 'expires', at: deadline }] : [],
+    timers: session === undefined || expired ? [] : timersOf(session, policy),
   };
+}
+
+/** The warnings still to come, then the end. */
+function timersOf(session: SessionState, policy: Policy): Explanation['timers'] {
+  const { at, reason } = endOf(session, policy);
+  if (!Number.isFinite(at)) return [];
+  const warnings = warningsAhead(session, at, policy).map(({ beforeMs }) => ({ what: 'warns' as const, at: at - beforeMs }));
+  return [...warnings, { what: reason === 'inactivity' ? 'expires' : reason, at }];
 }
