@@ -6,6 +6,9 @@ export interface BotData {
   last?: string;
 }
 
+/** The desk of people that the sample bot hands over to. */
+export const desk = 'desk';
+
 /** What every session starts with; `initial` of `createSessions`. */
 export function initial(): BotData {
   return {};
@@ -54,6 +57,9 @@ function change(session: Session<BotData>, word: string, argument: string): void
     case 'outcome':
       session.outcome = argument;
       break;
+    case 'agent':
+      if (argument === 'please') session.handoff(desk, 'queue');
+      break;
   }
 }
 
@@ -75,7 +81,7 @@ function told(session: Session<BotData>, word: string, argument: string): string
     case 'explain':
       return explained(session.explain());
     case 'agent':
-      return argument === 'please' ? 'There is no agent desk here.' : undefined;
+      return argument === 'please' ? 'A person will answer you.' : undefined;
     default:
       return undefined;
   }

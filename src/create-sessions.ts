@@ -6,7 +6,7 @@ import { keyvStore } from './stores/keyv.ts';
  *
  * @example
  * const sessions = createSessions({ initial: () => ({ cart: [] as string[] }), endpoints: { support: { expiration: '2h' } } });
- * @throws AdjournError `ADJ_CONFIG_INVALID` naming the endpoint and the value
+ * @throws AdjournError `ADJ_CONFIG_INVALID` naming the endpoint and the value, `ADJ_STORE_SCOPE` for a store that many processes cannot share
  */
 export function createSessions<Data = Record<string, unknown>, const Endpoint extends string = string>(
   options: SessionsOptions<Data, Endpoint> = {},

@@ -1,13 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
+import { type AgentSettings, agentRules, mostReassignments } from '../src/middleware/core/agents.ts';
 import { type ClosingSettings, closingDefaults } from '../src/middleware/core/closing.ts';
 import { commandDefaults } from '../src/middleware/core/commands.ts';
 import { describeMs } from '../src/middleware/core/duration.ts';
+import type { SessionEvent } from '../src/middleware/core/effect.ts';
 import { type EndpointSettings, policyDefaults } from '../src/middleware/core/policy.ts';
 import { channels, loadAdapter } from './kit/adapter.ts';
+
+/** Events that name an agent; a close does, too, but is no desk's. */
+type DeskEventName = Exclude<OfAgents<SessionEvent>, 'closed'>;
+type OfAgents<Event> = Event extends { readonly type: infer Name } ? ('agent' extends keyof Event ? Name : never) : never;
 
 const root = resolve(import.meta.dirname, '..');
 const pages = [
@@ -17,8 +23,13 @@ const pages = [
   'SECURITY.md',
   'CHANGELOG.md',
   'docs/closing.md',
+  'docs/settings.md',
   'docs/azure.md',
   'docs/stores.md',
+  'docs/agents.md',
+  'docs/telemetry.md',
+  'docs/admin.md',
+  'docs/archive.md',
 ];
 const page = (name: string) => readFileSync(join(root, name), 'utf8');
 const readme = page('README.md');
@@ -26,7 +37,16 @@ const readme = page('README.md');
 describe('README.md', () => {
   it('fits on a screen or four', () => expect(readme.split('\n').length).toBeLessThan(200));
 
-  it.each(['README.md', 'docs/closing.md', 'docs/azure.md', 'docs/stores.md'])('%s shows code that compiles', (name) => {
+  it.each([
+    'README.md',
+    'docs/closing.md',
+    'docs/settings.md',
+    'docs/azure.md',
+    'docs/stores.md',
+    'docs/agents.md',
+    'docs/telemetry.md',
+    'docs/admin.md',
+  ])('%s shows code that compiles', (name) => {
     const folder = join(root, '.tmp', `docs-${process.pid}`);
     mkdirSync(folder, { recursive: true });
     try {
@@ -58,6 +78,9 @@ describe('README.md', () => {
       turnTimeout: describeMs(policyDefaults.turnTimeoutMs),
       inbox: `\`'${policyDefaults.inbox}'\``,
       developer: 'none',
+      agents: 'all off',
+      transcripts: `\`${policyDefaults.transcripts}\``,
+      retention: 'for good',
     };
     const told = rows(readme, '| setting |').map(([setting = '', value]) => [setting.replaceAll('`', ''), value]);
     expect(Object.fromEntries(told)).toEqual(expected);
@@ -83,6 +106,41 @@ describe('README.md', () => {
       value,
     ]);
     expect(Object.fromEntries(told)).toEqual(expected);
+  });
+
+  it('tells the defaults of people’s timers', () => {
+    const { rules } = agentRules({}, undefined);
+    const time = (ms: number) => (ms === 0 ? 'off' : describeMs(ms));
+    const expected: Record<keyof AgentSettings, string> = {
+      closeAfter: time(rules.closeAfterMs),
+      closingMessage: rules.message === undefined ? 'none' : 'some',
+      cancelOnReply: `\`${rules.cancelOnReply}\``,
+      reassignAfter: time(rules.reassignAfterMs),
+      replyWithin: time(rules.replyWithinMs),
+      warnBefore: time(rules.warnBeforeMs),
+      calendar: rules.calendar === undefined ? 'around the clock' : 'some',
+    };
+    const agents = page('docs/agents.md');
+    const told = rows(agents, '| setting |').map(([setting = '', value]) => [setting.replaceAll('`', ''), value]);
+    expect(Object.fromEntries(told)).toEqual(expected);
+    expect(agents).toContain(`at most ${mostReassignments} times`);
+  });
+
+  it('tells every event of a desk', () => {
+    const told = rows(page('docs/agents.md'), '| event |').map(([name = '']) => name.replaceAll('`', ''));
+    const events: Record<DeskEventName, true> = {
+      handed_off: true,
+      assigned: true,
+      reassigned: true,
+      nobody_free: true,
+      escalated: true,
+      warned: true,
+      overdue: true,
+      customer_wrote: true,
+      answered: true,
+      handed_back: true,
+    };
+    expect(told.toSorted()).toEqual(Object.keys(events).toSorted());
   });
 
   it('tells the words the code takes and what it answers', () => {
@@ -112,7 +170,7 @@ describe.each(pages)('%s', (name) => {
 
   it('points only to files that exist', () => {
     const text = page(name).replace(/```[\s\S]*?```/g, '');
-    const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(([, target]) => target ?? '');
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(([, target = '']) => join(dirname(name), target));
     const named = [...text.matchAll(/`((?:src|test|samples|scripts|bench)\/[^`\s<*]*)`/g)].map(([, path]) => path ?? '');
     const missing = [...links, ...named].filter((path) => !/FILE|[{}]/.test(path) && !existsSync(join(root, path)));
     expect(missing).toEqual([]);

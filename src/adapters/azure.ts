@@ -4,9 +4,11 @@ import type { Activity } from '../middleware/core/activity.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import type { Turn } from '../middleware/turn.ts';
 import { actOf, isProactive, meansOf } from './support/azure-act.ts';
+import { type AzureSendings, followHandoff, handoffIn } from './support/azure-handoff.ts';
 import { nesting, within } from './support/azure-hold.ts';
 import { idOf, isKnown, originOf } from './support/azure-origin.ts';
 import { channelIdOf } from './support/azure-place.ts';
+import { hearSendings } from './support/azure-said.ts';
 import {
   type AzureHost,
   type AzureSender,
@@ -58,7 +60,8 @@ export interface AzureConversation {
 
 /**
  * Turns one activity into ours. What a user writes, taps or submits moves the clock; typing, edits, deletions, reactions, joins,
- * receipts, sign-in, a client's look-ups and what the bot began itself do not.
+ * receipts, sign-in, a client's look-ups and what the bot began itself do not. The state of a hand-over (`handoff.status`) tells whether people
+ * answer.
  * @param clicks names of the invokes and events that are the user's own act
  */
 export function parseAzure(activity: AzureActivity, clicks: readonly string[] = clickNames): Activity[] {
@@ -67,6 +70,8 @@ export function parseAzure(activity: AzureActivity, clicks: readonly string[] = 
   const origin = originOf(activity, type);
   const { user, conversation } = origin;
   if (isProactive(activity, type)) return [{ kind: 'lifecycle', ...origin, means: 'proactive' }];
+  const handoff = conversation?.kind === 'direct' ? handoffIn(activity) : undefined;
+  if (handoff !== undefined) return [{ kind: 'lifecycle', ...origin, id: idOf(activity), ...handoff }];
   if (!isKnown(type)) return [{ kind: 'unsupported', ...origin, reason: 'A type of activity that is not known here.' }];
   if (user === undefined || conversation === undefined) {
     return [
@@ -107,6 +112,7 @@ export const azure: Adapter<AzureActivity> = {
  * what it throws goes to `onTurnError` as ever. The request is answered after the turn, 15 seconds after it came at the latest:
  * a busy conversation is waited for almost as long, then the turn runs beside the other one (`turn.exclusive` is false).
  * A turn the bot begins itself (`continueConversationAsync`) gets the live session, or none.
+ * A turn that sends a `handoff.initiate` hands its session over, into the queue of the only desk there is.
  * What is sent outside of turns goes to where the person last wrote from; a text to Facebook or WhatsApp is refused (`window`) once their
  * 24 hours are over.
  * @throws AdjournError `ADJ_CONFIG_INVALID`
@@ -133,6 +139,7 @@ export function azureSessions<Data, Endpoint extends string>(
         for (const activity of activities) chosen.set(activity, chosenEndpoint);
       }
       const to = { ...referenceOf(host), writtenAt: arrivedAt };
+      hearSendings(context, turns, activities[0]);
       let revoked = false;
       let taken: Turn | undefined;
       const succeed = async () => {
@@ -144,9 +151,12 @@ export function azureSessions<Data, Endpoint extends string>(
         host: context,
         to,
         reply: (message) =>
-          revoked ? replyBy(send, { channel, endpoint: channel, to }, message) : context.sendActivity(message as string | object),
+          revoked
+            ? replyBy(send, { channel, endpoint: channel, to }, message, (said) => turns.said(said, activities[0]))
+            : context.sendActivity(message as string | object),
         run: (turn) => {
           taken = turn;
+          followHandoff(context, turn, turns.desk);
           return nested.during(turn, next);
         },
         pass: next,
@@ -169,7 +179,7 @@ export interface AzureMiddleware {
 }
 
 /** The `TurnContext` of both SDKs. It is revoked when its turn is over, so nothing of it is kept. */
-export interface AzureTurnContext extends AzureSender {
+export interface AzureTurnContext extends AzureSender, AzureSendings {
   readonly activity: AzureActivity;
   readonly adapter: object;
 }

@@ -13,6 +13,7 @@ import {
 } from './support/express.ts';
 import { type LineClient, lineCourier } from './support/line-courier.ts';
 import { itemsOf, type LineEvent } from './support/line-events.ts';
+import { hearLine, lineTokens } from './support/line-said.ts';
 import type { EventHandler, Item, SessionlessHandler } from './support/webhook.ts';
 
 /** The request behind `middleware()` of `@line/bot-sdk`, which has verified and parsed it. */
@@ -22,7 +23,8 @@ export interface LineRequest {
 
 /**
  * One activity per event of the request. What a person writes, sends or taps is input; everything else, and everything that happens while
- * another module owns the chat (`mode: 'standby'`), is lifecycle. Groups and rooms are shared conversations.
+ * another module owns the chat (`mode: 'standby'`), is lifecycle; of that, messages and buttons wait for an answer there. Groups and rooms
+ * are shared conversations.
  */
 export function parseLine(request: LineRequest): Activity[] {
   return itemsOf(request).map((item) => item.activity);
@@ -73,13 +75,19 @@ export function lineSessions<Data, Endpoint extends string>(
   handler?: EventHandler<LineEvent, Data>,
 ) {
   const courier = lineCourier(client, sessions.clock);
+  const channel = attach(sessions, lineAdapter, options, courier.send);
+  const tokens = lineTokens();
+  hearLine(client, channel, [sessions, options.endpoint], tokens);
   const webhook = {
-    channel: attach(sessions, lineAdapter, options, courier.send),
+    channel,
     ackWithinMs: lineAdapter.capabilities.ackWithinMs,
     items(req: WebRequest) {
       if (req.body === undefined) throw misplaced();
       const items = itemsOf(req);
-      for (const { event } of items) courier.received(event);
+      for (const { event, activity } of items) {
+        courier.received(event);
+        tokens.received(event?.replyToken, activity, sessions.clock.now());
+      }
       return items;
     },
     remove(req: WebRequest, events: ReadonlySet<unknown>) {
@@ -99,7 +107,7 @@ export interface LineOptions<Endpoint extends string = string, Event extends obj
   extends AdapterOptions<Endpoint> {
   /**
    * A `MessagingApiClient` or `LineBotClient` of `@line/bot-sdk`, for `turn.reply()`, the answers to commands and closing messages.
-   * These are pushed, which counts towards the monthly quota.
+   * These are pushed, which counts towards the monthly quota. What the bot sends by it itself is heard, for transcripts.
    */
   readonly client: LineClient;
   /**

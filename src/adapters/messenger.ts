@@ -1,6 +1,7 @@
 import type { Adapter, AdapterOptions } from '../middleware/adapter.ts';
 import { attach } from '../middleware/attach.ts';
 import type { Activity } from '../middleware/core/activity.ts';
+import { AdjournError } from '../middleware/errors.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import type { ExpressSessions } from './support/express.ts';
 import type { GraphOptions } from './support/meta-graph.ts';
@@ -8,9 +9,10 @@ import { markOf } from './support/meta-mark.ts';
 import { itemsOf, withoutEvents } from './support/meta-messenger.ts';
 import { messengerVerdicts } from './support/meta-outcome.ts';
 import { type Later, sendLater } from './support/meta-send.ts';
-import { type MetaChannel, type MetaEvents, metaEvents, metaRequests } from './support/meta-sessions.ts';
+import { type MetaCalls, type MetaChannel, type MetaEvents, metaEvents, metaRequests } from './support/meta-sessions.ts';
 import type { MetaWebhookOptions } from './support/meta-webhook.ts';
 import type { EventHandler, SessionlessHandler } from './support/webhook.ts';
+import { part, text } from './support/wire.ts';
 
 /** A webhook of Messenger Platform or of Instagram messaging, as far as we read it. Every member may be missing, more may be there. */
 export interface MessengerWebhook {
@@ -53,15 +55,16 @@ export interface MessengerMessage {
 /**
  * The activities of a webhook, in its order. Pure; a webhook without any event is one unsupported activity.
  * What a person writes, sends or taps on a thread of ours is input. Everything else is lifecycle: echoes, receipts, reactions, edits,
- * thread control, and all that happens while another app owns the thread (`standby`).
+ * thread control, and all that happens while another app owns the thread (`standby`). Of these some tell that people answer.
+ * @param appIds ids of the page's own bots, see `MessengerOptions.appId`
  */
-export function parseMessenger(webhook: MessengerWebhook): Activity[] {
-  return itemsOf(webhook).map(({ activity }) => activity);
+export function parseMessenger(webhook: MessengerWebhook, appIds: readonly string[] = []): Activity[] {
+  return itemsOf(webhook, appIds).map(({ activity }) => activity);
 }
 
 export const messengerAdapter: Adapter<MessengerWebhook> = {
   name: 'messenger',
-  parse: parseMessenger,
+  parse: (webhook) => parseMessenger(webhook),
   capabilities: {
     // Graph webhooks are retried for 36 hours; WhatsApp's for 7 days. Eight days cover both.
     redeliversFor: 8 * 24 * 3_600_000,
@@ -99,20 +102,39 @@ export function messengerSessions<Data, Endpoint extends string>(
 export function messengerSessions<Data, Endpoint extends string>(
   sessions: Sessions<Data, Endpoint>,
   options: MessengerOptions<Endpoint>,
-): ExpressSessions;
+): ExpressSessions & MetaCalls;
 export function messengerSessions<Data, Endpoint extends string>(
   sessions: Sessions<Data, Endpoint>,
   options: MessengerOptions<Endpoint>,
   handler?: EventHandler<MessengerEvent, Data>,
 ) {
   const channel = attach(sessions, messengerAdapter, options, sendLater(messenger, options));
+  const appIds = ownApps(options);
+  const own = { ...messenger, itemsOf: (webhook: MessengerWebhook | undefined) => itemsOf(webhook, appIds) };
   return handler === undefined
-    ? metaRequests(messenger, channel, options)
-    : metaEvents(messenger, channel, options, handler, options.sessionless);
+    ? metaRequests(own, channel, options)
+    : metaEvents(own, channel, options, handler, options.sessionless);
+}
+
+/** Whoever is not known by a right id would take the bot's own messages for an agent's, and be silent ever after. */
+function ownApps({ appId = [] }: Pick<MessengerOptions, 'appId'>): readonly string[] {
+  const appIds = [appId].flat();
+  const wrong = appIds.find((one) => !/^\d{1,32}$/.test(one));
+  if (wrong === undefined) return appIds;
+  throw new AdjournError('ADJ_CONFIG_INVALID', `${JSON.stringify(wrong)} is no app id.`, {
+    where: 'messenger, appId',
+    hint: 'It is a number, given as text: App Dashboard, Settings, Basic.',
+  });
 }
 
 /** `accessToken` belongs to the page: `me` in the path is then the page, or the Instagram account linked to it. */
 export interface MessengerOptions<Endpoint extends string = string> extends MessengerSenderOptions<Endpoint>, MetaWebhookOptions {
+  /**
+   * The app's id (App Dashboard, Settings, Basic), with those of other bots that write on the page. It tells their messages from those of
+   * people: whatever else the page sends is then a reply of an agent, and a thread that another app gets is handed over.
+   * @default none: of replies and of thread control only what Meta's own inboxes have a part in counts
+   */
+  readonly appId?: string | readonly string[] | undefined;
   /**
    * With a handler only: gets the events that belong to no session (receipts, echoes, standby, unknown shapes …), untouched.
    * @default they are ignored
@@ -153,6 +175,13 @@ const messenger: MetaChannel<MessengerWebhook, MessengerEvent> = {
   }),
   idIn: (answer) => (answer as { message_id?: unknown } | null | undefined)?.message_id,
   verdicts: messengerVerdicts,
+  saidIn(body) {
+    const message = part(body, 'message');
+    const user = text(body, 'recipient', 'id');
+    if (message === undefined) return undefined;
+    const words = text(message, 'text') ?? text(message, 'attachment', 'payload', 'text');
+    return { text: words, to: user === undefined ? {} : { user, conversation: { id: user, kind: 'direct' } } };
+  },
 };
 
 /**

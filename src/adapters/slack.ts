@@ -1,9 +1,10 @@
-import type { Adapter, AdapterOptions } from '../middleware/adapter.ts';
+import type { Adapter, AdapterOptions, Delivery } from '../middleware/adapter.ts';
 import { attach } from '../middleware/attach.ts';
 import type { Activity, Conversation } from '../middleware/core/activity.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import { adoptConversation } from './support/slack-conversation.ts';
 import { factsOf, firstAction, msOf, type SlackFacts } from './support/slack-facts.ts';
+import { slackHearing } from './support/slack-said.ts';
 import { addressed, addressOf, type SlackClient, type SlackInstallations, senderOf } from './support/slack-send.ts';
 import { part, text } from './support/wire.ts';
 
@@ -71,6 +72,8 @@ export const slack: Adapter<SlackRequest> = {
  * Events wait up to a minute for a busy conversation, since Bolt has acknowledged them. What the bot itself must acknowledge within
  * Slack's 3 seconds waits 2.5 of them, then runs beside the other turn (`turn.exclusive` is false).
  *
+ * What the bot posts by `say` and `client` is heard, for transcripts.
+ *
  * `sessions.open` and `sessions.run` name a direct conversation by installation and user: `T07…:U07…`.
  */
 export function slackSessions<Data, Endpoint extends string>(
@@ -84,18 +87,22 @@ export function slackSessions<Data, Endpoint extends string>(
     options,
     senderOf(() => latest, options, sessions.clock),
   );
+  const hearing = slackHearing(channel, [sessions, options.endpoint]);
+  if (options.client) hearing.listen(options.client);
   return async (request) => {
     const { context, client, next } = request;
     latest = client;
+    hearing.listen(client);
     const facts = factsOf(request);
+    const activities = parseSlack(request);
     const to = addressOf(request, facts);
     const reply = (message: unknown) => client.chat.postMessage(addressed(to, message));
     const ack = async (answer?: string) => {
       if (typeof request.ack === 'function') await request.ack(answer);
     };
     const isCommand = facts.shape === 'command';
-    await channel.turn({
-      activities: parseSlack(request),
+    const delivery: Delivery = {
+      activities,
       hosts: [context, request],
       host: request,
       to,
@@ -111,7 +118,8 @@ export function slackSessions<Data, Endpoint extends string>(
       },
       duplicate: () => ack(),
       waitMs: request.ack === undefined && !options.processBeforeResponse ? eventPatienceMs : undefined,
-    });
+    };
+    await hearing.during({ activity: activities[0], facts }, () => channel.turn(delivery));
   };
 }
 

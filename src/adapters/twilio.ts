@@ -5,6 +5,7 @@ import { AdjournError } from '../middleware/errors.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import { type ExpressSessions, requestSessions, type WebResponse } from './support/express.ts';
 import { carrierWordOf, carrierWords, meaningOf } from './support/opt-out.ts';
+import { hearAnswer, hearClient } from './support/twilio-said.ts';
 import { closeParameter, create, isGone, senderOf, type TwilioClient } from './support/twilio-send.ts';
 
 /** What the parser reads of an Express request: the form fields of a POST, the query of a GET webhook. */
@@ -86,8 +87,10 @@ export function twilioSessions<Data, Endpoint extends string>(
     }
     return create(client, addressOf(activity), message);
   };
+  const heard = attach(sessions, twilio, endpoint, send);
+  if (client) hearClient(client, heard, [sessions, options.endpoint]);
   return requestSessions<TwilioRequest>({
-    channel: attach(sessions, twilio, endpoint, send),
+    channel: heard,
     ackWithinMs: twilio.capabilities.ackWithinMs,
     items: (req) => parseTwilio(req).map((activity) => ({ activity, event: req })),
     // A request holds one activity: if that is gone, the bot does not run.
@@ -96,13 +99,15 @@ export function twilioSessions<Data, Endpoint extends string>(
     reply: (message, { activity }) => reply(message, activity),
     consumed: async (text, _item, host) => host && answer(host.res, text),
     empty: (res) => answer(res, undefined),
+    answers: (res, activity) => hearAnswer(res, heard, activity),
   });
 }
 
 /** How `twilioSessions` serves an endpoint and sends. */
 export interface TwilioOptions<Endpoint extends string = string> extends AdapterOptions<Endpoint> {
   /**
-   * The REST client for `turn.reply` and closing messages: `twilio(accountSid, authToken)`.
+   * The REST client for `turn.reply` and closing messages: `twilio(accountSid, authToken)`. What the bot sends by it itself is heard, for
+   * transcripts.
    * @default none: `turn.reply` throws `ADJ_NO_SENDER`, and nothing is sent at a close
    */
   readonly client?: TwilioClient | undefined;

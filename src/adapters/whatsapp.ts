@@ -8,10 +8,11 @@ import { markOf } from './support/meta-mark.ts';
 import { whatsappVerdicts } from './support/meta-outcome.ts';
 import { receiverOf } from './support/meta-person.ts';
 import { type Later, sendLater } from './support/meta-send.ts';
-import { type MetaChannel, type MetaEvents, metaEvents, metaRequests } from './support/meta-sessions.ts';
+import { type MetaCalls, type MetaChannel, type MetaEvents, metaEvents, metaRequests } from './support/meta-sessions.ts';
 import type { MetaWebhookOptions } from './support/meta-webhook.ts';
 import { itemsOf, withoutMessages } from './support/meta-whatsapp.ts';
 import type { EventHandler, SessionlessHandler } from './support/webhook.ts';
+import { text } from './support/wire.ts';
 
 /** A webhook of the WhatsApp Cloud API, as far as we read it. Every member may be missing, more may be there. */
 export interface WhatsAppWebhook {
@@ -35,6 +36,8 @@ export interface WhatsAppValue {
   readonly contacts?: readonly WhatsAppContact[] | undefined;
   readonly messages?: readonly WhatsAppMessage[] | undefined;
   readonly statuses?: readonly WhatsAppStatus[] | undefined;
+  /** What the business wrote on its own phone. */
+  readonly message_echoes?: readonly WhatsAppMessage[] | undefined;
   readonly [more: string]: unknown;
 }
 
@@ -51,6 +54,9 @@ export interface WhatsAppMessage {
   readonly type?: string | undefined;
   readonly from?: string | undefined;
   readonly from_user_id?: string | undefined;
+  /** Of what the business wrote: to whom. */
+  readonly to?: string | undefined;
+  readonly to_user_id?: string | undefined;
   /** Seconds, as text. */
   readonly timestamp?: string | undefined;
   readonly group_id?: string | undefined;
@@ -87,16 +93,18 @@ export interface WhatsAppEvent {
   /** The field of the change; `messages` for what users do. */
   readonly field: string;
   readonly value: WhatsAppValue;
-  /** Who did it, as the webhook describes them. */
+  /** Whom it is about, as the webhook describes them. */
   readonly contact?: WhatsAppContact | undefined;
   readonly message?: WhatsAppMessage | undefined;
   readonly status?: WhatsAppStatus | undefined;
+  /** What the business wrote on its own phone, to whom `contact` describes. */
+  readonly echo?: WhatsAppMessage | undefined;
 }
 
 /**
  * The activities of a webhook, in its order. Pure; a webhook without any change is one unsupported activity.
  * What a person writes, sends or taps is input. Everything else is lifecycle: statuses, reactions, edits, deletions, system messages,
- * what the business wrote itself, and all other fields.
+ * what the business wrote itself, and all other fields. What it wrote on its own phone is the reply of an agent.
  */
 export function parseWhatsApp(webhook: WhatsAppWebhook): Activity[] {
   return itemsOf(webhook).map(({ activity }) => activity);
@@ -142,7 +150,7 @@ export function whatsappSessions<Data, Endpoint extends string>(
 export function whatsappSessions<Data, Endpoint extends string>(
   sessions: Sessions<Data, Endpoint>,
   options: WhatsAppOptions<Endpoint>,
-): ExpressSessions;
+): ExpressSessions & MetaCalls;
 export function whatsappSessions<Data, Endpoint extends string>(
   sessions: Sessions<Data, Endpoint>,
   options: WhatsAppOptions<Endpoint>,
@@ -186,7 +194,7 @@ const whatsapp: MetaChannel<WhatsAppWebhook, WhatsAppEvent> = {
   name: whatsappAdapter.name,
   ackWithinMs: whatsappAdapter.capabilities.ackWithinMs,
   itemsOf,
-  partOf: (event) => event.message ?? event.status ?? event.value,
+  partOf: (event) => event.message ?? event.status ?? event.echo ?? event.value,
   without: withoutMessages,
   to: (activity) => {
     const { account, user, alias, conversation } = activity;
@@ -199,6 +207,18 @@ const whatsapp: MetaChannel<WhatsAppWebhook, WhatsAppEvent> = {
     typeof account === 'string' ? { account, node: account, body: bodyFor(to, message, later) } : undefined,
   idIn: (answer) => (answer as { messages?: readonly { id?: unknown }[] } | null | undefined)?.messages?.[0]?.id,
   verdicts: whatsappVerdicts,
+  saidIn(body, account) {
+    const type = text(body, 'type') ?? (text(body, 'text', 'body') === undefined ? undefined : 'text');
+    // Without a type, and without text, it is a read receipt or a typing sign.
+    if (type === undefined || type === 'reaction') return undefined;
+    const words = text(body, 'text', 'body') ?? text(body, 'interactive', 'body', 'text') ?? text(body, type, 'caption');
+    const to = text(body, 'to') ?? text(body, 'recipient');
+    if (to === undefined) return { text: words, to: { account } };
+    const isGroup = text(body, 'recipient_type') === 'group';
+    const user = to.replace(/^\+/, '');
+    const place = isGroup ? ({ id: to, kind: 'shared' } as const) : ({ id: user, kind: 'direct' } as const);
+    return { text: words, to: { account, conversation: place, ...(isGroup ? {} : { user }) } };
+  },
 };
 
 /** A request body of the messages endpoint. A close that the text announces comes back in its statuses. */

@@ -4,14 +4,20 @@ import { styleText } from 'node:util';
 import type { Stage } from '../simulator/scenario/stage.ts';
 import { demoFolders, demoScenario, endpointOf } from './demo-scenario.ts';
 import { complain, playFiles, playSamples, print, type Verdict, warnOfRoutes } from './play.ts';
-import { sampleCast, samples, versionOf } from './samples.ts';
+import { samples, versionOf } from './samples.ts';
 import { story } from './story.ts';
+import { botProcesses } from './venues.ts';
 
 const scenarioFolder = fileURLToPath(new URL('../../samples/scenarios/', import.meta.url));
 
 /** Starts the simulator and every sample bot, plays a conversation on each and tells it. */
 export async function demo(): Promise<Verdict> {
-  const played = await playSamples(demoScenario, { cast: sampleCast(demoFolders), onStarted: introduce });
+  const played = await playSamples(demoScenario, {
+    store: 'memory',
+    folders: demoFolders,
+    processes: botProcesses(),
+    onStarted: introduce,
+  });
   const { story: lines, why, mismatches } = played;
   for (const { folder, channel } of samples) {
     print(`\n${styleText('bold', `${channel} (samples/${folder}/bot.ts)`)}`);
@@ -39,7 +45,7 @@ export async function demoPlay(name: string, ci: boolean): Promise<Verdict> {
   }
   return playFiles(
     wanted.map((file) => scenarioFolder + file),
-    ci ? 'line' : 'story',
+    { telling: ci ? 'line' : 'story' },
   );
 }
 
@@ -47,12 +53,13 @@ export async function demoPlay(name: string, ci: boolean): Promise<Verdict> {
 const forger = 'mallory';
 
 /** The table of who is on stage. That signatures are checked is tried, not claimed. */
-async function introduce<Data>({ simulator, processes: [process] }: Stage<Data>): Promise<void> {
+async function introduce({ simulator, company }: Stage): Promise<void> {
   print(`The vendors' APIs answer on ${styleText('bold', simulator.url)}. Nothing leaves this machine; time is virtual.\n`);
+  const { urls } = company.process(1);
   const rows = [['endpoint', 'channel', 'SDK', 'webhook', 'unsigned']];
   for (const { folder, channel, sdk } of samples) {
     const endpoint = endpointOf(folder);
-    const url = process?.bots.get(endpoint)?.url ?? '';
+    const url = urls[endpoint] ?? '';
     const forged = simulator.webhook(channel, endpoint, forger, { does: 'says', text: 'hi' });
     const answer =
       forged && (await quietly(() => simulator.send(forged, { channel, endpoint, url, user: forger, signature: 'none' })));

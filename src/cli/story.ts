@@ -32,7 +32,14 @@ function told(one: Line, why: Played['why']): string | undefined {
     case 'closed':
       return `  ${styleText('yellow', `session closed (${one['reason']})`)} ended ${clockTime(String(one['endedAt']))} after ${counted(one['turns'])}${because(one, why)}${announced(one['message'])}`;
     case 'warned':
+      if (one['to'] === 'agent') return `  ${styleText('yellow', 'warning')} to ${whoOf(one)}: a reply is due soon`;
       return `  ${styleText('yellow', 'warning')} before the deadline: ${one['message']}`;
+    case 'overdue':
+      return `  ${styleText('yellow', 'overdue')}: a reply of ${whoOf(one)} was due at ${clockTime(String(one['dueAt']))}`;
+    case 'reassigned':
+      return `  ${styleText('yellow', 'reassigned')} from ${one['from']} to ${one['agent']}`;
+    case 'escalated':
+      return `  ${styleText('yellow', 'escalated')}: ${whoOf(one)} had it last; it is in the queue now`;
     case 'resumed':
       return `  ${styleText('green', 'session goes on')} past its deadline`;
     case 'command':
@@ -44,6 +51,11 @@ function told(one: Line, why: Played['why']): string | undefined {
     default:
       return `  ${styleText('red', one.event)} ${one['code'] ?? ''}`;
   }
+}
+
+/** Whose conversation it is. */
+function whoOf(one: Line): unknown {
+  return one['agent'] ?? 'the queue';
 }
 
 function because(one: Line, why: Played['why']): string {

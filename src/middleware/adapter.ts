@@ -1,6 +1,7 @@
 import type { Activity } from './core/activity.ts';
 import type { Address } from './core/conversation.ts';
 import type { EndpointSettings } from './core/policy.ts';
+import type { Said } from './transcript.ts';
 import type { Turn } from './turn.ts';
 
 /**
@@ -122,8 +123,19 @@ export interface Channel {
    * Activities that have no session come as groups of their own.
    */
   group<Item extends { readonly activity: Activity }>(items: readonly Item[]): Item[][];
+  /** The desk for a hand-over that names none: the only one of this process, else `outside`. */
+  desk(): string;
   /** For `inbox: 'durable'`: how messages that a crash left behind are delivered again. */
   replays(replay: Replay): void;
+  /**
+   * The bot has said something to the user, by whatever way of the host's or the vendor's: for transcripts and counters. What adapters
+   * send for us (`consumed`, a `Send`) is known already, and not counted again. Never throws.
+   * @param to where it went, or the activity it answers; of a shared conversation without a user: to all of it, which belongs to the turn
+   * there this code runs in. Default: to the conversation of that turn
+   */
+  said(said: Said, to?: Pick<Activity, 'conversation' | 'user' | 'via' | 'account'>): void;
+  /** Whether an activity must be saved before it may be acknowledged (`inbox: 'durable'`). */
+  keeps(activity: Activity): boolean;
   /** Waits on session time; for the vendor's acknowledgement budget. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Tells of a failure that has no host to go to. */

@@ -14,8 +14,9 @@ import { sealingContext } from './vault.ts';
 export async function adopt(shell: Shell, job: Job, held: Held, other = otherKeyOf(job)): Promise<Held> {
   if (held.record !== null || other === undefined || other === job.key) return held;
   const place = { ...job, key: other };
+  const slot = shell.boxes.aside();
   try {
-    const old = await shell.book.begin(place, nobodyAhead);
+    const old = await shell.book.begin(place, slot);
     // Somebody is talking under the other name right now, and goes on there.
     if (old === undefined) return held;
     const moved = old.record?.movedTo;
@@ -27,13 +28,23 @@ export async function adopt(shell: Shell, job: Job, held: Held, other = otherKey
     }
     const known = moved === undefined && old.record !== null ? resealed(shell, old.record, other, job.key) : null;
     // A changed number is where to write from now on.
-    const kept = known && job.about.kind === 'lifecycle' ? { ...known, address: job.address } : known;
+    const named = known && { ...known, names: [...(known.names ?? []).filter((name) => name !== other), other] };
+    const addressed = named && job.about.kind === 'lifecycle' ? { ...named, address: job.address } : named;
+    const kept = addressed && movedAtDesk(addressed, other, shell.clock.now());
     if (kept !== null) await shell.book.save(job, held.lease, kept);
     await shell.book.commit(place, old.lease, { ...newRecord(), movedTo: job.key });
     return { lease: held.lease, record: kept };
   } finally {
+    slot.leave();
     probe('ended', place);
   }
+}
+
+/** The desk that owns a session is to see it under its new key. */
+function movedAtDesk(record: ConversationRecord, from: string, now: number): ConversationRecord {
+  const { session, outbox = [] } = record;
+  if (session?.handover === undefined) return record;
+  return { ...record, outbox: [...outbox, { id: `${session.id}:${from}`, at: now, desk: session.handover.desk, from }] };
 }
 
 /** Tokens are sealed for their place, so they are sealed again for the new one. What cannot be read now stays as unreadable as it is. */
@@ -47,8 +58,6 @@ function resealed({ vault }: Shell, record: ConversationRecord, from: string, to
   });
   return { ...record, auth: Object.fromEntries(auth) };
 }
-
-const nobodyAhead = { ready: undefined, repeats: false, leave() {} };
 
 function otherKeyOf(job: Job): string | undefined {
   return aliasKeyOf(job.about, job.endpoint, job.policy.scope);

@@ -1,11 +1,14 @@
 import type { Adapter, AdapterOptions, Channel, Delivery, Outcome, Send } from './adapter.ts';
 import { type Activity, keyOf } from './core/activity.ts';
+import { deskElsewhere } from './desk-room.ts';
 import type { Engine } from './engine.ts';
 import { heed } from './heed.ts';
 import { hasTurn, reasonWithout } from './intake.ts';
 import { newJob, type Place } from './job.ts';
+import { overhear } from './outside.ts';
 import { senderKey } from './sending.ts';
 import type { Sessions } from './sessions.ts';
+import { type Said, spoken } from './transcript.ts';
 import type { Turn } from './turn.ts';
 
 /**
@@ -46,6 +49,9 @@ export function attach<Request, Data, Endpoint extends string>(
   };
 
   const turn = async (delivery: Delivery): Promise<Outcome> => {
+    const arrivedAt = engine.clock.now();
+    const settled = engine.settled();
+    if (settled !== undefined) await settled;
     const [about] = delivery.activities;
     const place = about && placeOf(about);
     if (about === undefined || place === undefined) {
@@ -65,10 +71,31 @@ export function attach<Request, Data, Endpoint extends string>(
       return { verdict: 'run', saved: Promise.resolve(true) };
     }
     const waitMs = delivery.waitMs ?? capabilities.ackWithinMs - marginMs;
-    return engine.take(newJob(delivery, about, { ...place, waitMs, arrivedAt: engine.clock.now() }));
+    return engine.take(newJob(delivery, about, { ...place, waitMs, arrivedAt }));
+  };
+
+  const fixed = typeof options.endpoint === 'function' ? undefined : (options.endpoint ?? name);
+  /** Two adapters of one channel may hear the same client. */
+  const isOurs = ({ channel, endpoint, activity }: Turn) => channel === name && endpoint === (fixed ?? route(activity));
+  /** Inside a turn it is saved with it; outside, the conversation is looked up, which only transcripts are worth. */
+  const note = async (said: Said, to?: Parameters<Channel['said']>[1]): Promise<void> => {
+    if (engine.stage.isQuiet()) return;
+    const line = spoken(said, 'bot', engine.clock.now());
+    const here = engine.current();
+    const isHere = here !== undefined && isOurs(here.turn) && (to === undefined || isAbout(here.turn.activity, to));
+    const activity: Activity | undefined =
+      to === undefined || 'kind' in to ? (to as Activity | undefined) : { kind: 'lifecycle', type: 'said', channel: name, ...to };
+    const endpoint = activity && route(activity);
+    const policy = endpoint === undefined ? undefined : engine.settings.policy(name, endpoint);
+    const key = activity && policy && endpoint !== undefined ? keyOf(activity, endpoint, policy.scope) : undefined;
+    const running = isHere ? here : key === undefined ? undefined : engine.current(key);
+    if (running !== undefined && running.draft.state !== 'ended') running.said.push(line);
+    else if (key !== undefined && policy?.history.transcripts) await overhear(engine, key, line);
   };
 
   const batch: Channel['batch'] = async (deliveries, run) => {
+    const settled = engine.settled();
+    if (settled !== undefined) await settled;
     const keyed = deliveries.map((delivery) => ({ delivery, key: keyIn(placeOf, delivery) }));
     // All processes take several leases in the same order, so that no two wait for each other.
     const ordered = keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ delivery }) => delivery);
@@ -108,6 +135,9 @@ export function attach<Request, Data, Endpoint extends string>(
       }
       return [...groups.values()];
     },
+    said: (said, to) => void note(said, to).catch((error) => engine.report(error, { channel: name, endpoint: fixed ?? name })),
+    desk: () => deskElsewhere(engine),
+    keeps: (activity) => placeOf(activity)?.policy.inbox === 'durable',
     replays: (replay) => void engine.replays.set(served, replay),
     sleep: (ms, signal) => engine.clock.sleep(ms, signal),
     report: (error, activity) =>
@@ -120,6 +150,14 @@ export function attach<Request, Data, Endpoint extends string>(
   };
 }
 
+/** Whether something that went there went to whom the activity is from: by either name, or without one to all of a conversation. */
+function isAbout({ account, user, alias, conversation }: Activity, to: NonNullable<Parameters<Channel['said']>[1]>): boolean {
+  if (to.account !== undefined && to.account !== account) return false;
+  if (to.user !== undefined && to.user !== user && to.user !== alias) return false;
+  const isNamedByUser = to.conversation === undefined || to.conversation.id === to.user;
+  return isNamedByUser ? conversation?.kind === 'direct' : to.conversation?.id === conversation?.id;
+}
+
 const passed: Outcome = { verdict: 'pass', saved: Promise.resolve(true) };
 
 function keyIn(placeOf: (activity: Activity) => { readonly key: string } | undefined, delivery: Delivery): string {
@@ -127,6 +165,7 @@ function keyIn(placeOf: (activity: Activity) => { readonly key: string } | undef
   return (first && placeOf(first)?.key) ?? '';
 }
 
-function engineOf<Data, Endpoint extends string>(sessions: Sessions<Data, Endpoint>): Engine {
+/** The engine behind sessions: for the parts of this package, not for bots. */
+export function engineOf<Data, Endpoint extends string>(sessions: Sessions<Data, Endpoint>): Engine {
   return (sessions as unknown as Record<typeof engineKey, Engine>)[engineKey];
 }

@@ -1,5 +1,7 @@
+import type { TranscriptLine } from './archive.ts';
+import { attendDesk } from './attend-desk.ts';
 import { afterSend, closeProactively, messageKey, resultOf } from './closer.ts';
-import { partsOf } from './core/activity.ts';
+import { isSystemKey, partsOf, systemPartsOf } from './core/activity.ts';
 import type { MessageResult } from './core/closing.ts';
 import { dueOf, mayWrite } from './core/due.ts';
 import { endOf } from './core/expiry.ts';
@@ -9,43 +11,54 @@ import type { Engine } from './engine.ts';
 import type { Job } from './job.ts';
 import { deliverOutbox } from './outbox.ts';
 import { jobOutside } from './outside.ts';
-import { probe } from './probe.ts';
 import type { Held } from './records.ts';
 import { sendTo } from './sending.ts';
-import { realNow, type Where, whereOf } from './shell.ts';
+import { enter, realNow, type Where, whereOf } from './shell.ts';
+import { spoken, transcribed } from './transcript.ts';
 
-/** Looks after one conversation; what goes wrong with it is reported and holds up no other. False where it was busy: its own turn re-arms it. */
-export async function attend(shell: Engine, key: string): Promise<boolean> {
+/**
+ * - `done`: it was looked after.
+ * - `busy`: somebody in this process has it; it is to be looked after when they have left.
+ * - `elsewhere`: another process has it, or knows how to look after it.
+ */
+export type Attended = 'done' | 'busy' | 'elsewhere';
+
+/** Looks after one conversation; what goes wrong with it is reported and holds up no other. */
+export async function attend(shell: Engine, key: string): Promise<Attended> {
   let where: Where = { channel: 'worker', endpoint: 'all', key };
   try {
+    if (isSystemKey(key)) {
+      const { kind, name } = systemPartsOf(key);
+      return (await shell.chores.get(kind)?.(name)) ? 'done' : 'elsewhere';
+    }
     const { channel, endpoint } = partsOf(key);
     where = { channel, endpoint, key };
     // Without its adapter we would know neither the channel's limits nor how to send.
-    if (!shell.settings.mounted(channel)) return false;
+    if (!shell.settings.mounted(channel)) return 'elsewhere';
     const after = await underItsLease(shell, key);
-    await after?.();
-    return after !== undefined;
+    if (typeof after === 'string') return after;
+    await after();
+    return 'done';
   } catch (error) {
     shell.report(error, where);
-    return false;
+    return 'elsewhere';
   }
 }
 
-/** @returns what is to follow once the conversation is free again; undefined where it is busy */
-async function underItsLease(shell: Engine, key: string): Promise<(() => Promise<void>) | undefined> {
+/** @returns what is to follow once the conversation is free again, or who has it */
+async function underItsLease(shell: Engine, key: string): Promise<(() => Promise<void>) | 'busy' | 'elsewhere'> {
   const job = jobOutside(shell, key, 'worker', undefined);
-  const slot = shell.boxes.enter(key, []);
+  const slot = enter(shell.boxes, job, []);
   let held: Held | undefined;
   try {
-    if (slot.ready !== undefined) return undefined;
     held = await shell.book.begin(job, slot, 0);
-    return held && (await look(shell, jobOutside(shell, key, 'worker', held.record?.address), held));
+    if (held === undefined) return slot.ready === undefined ? 'elsewhere' : 'busy';
+    return await look(shell, jobOutside(shell, key, 'worker', held.record?.address), held);
   } catch (error) {
     if (held !== undefined) await shell.book.release(held.lease);
     throw error;
   } finally {
     slot.leave();
-    probe('ended', job);
   }
 }
 
@@ -78,8 +91,16 @@ async function look(shell: Engine, job: Job, held: Held): Promise<() => Promise<
       await shell.save(job, held, next.record, [[next.events, realNow()]]);
       return nothingMore;
     }
+    case 'assign':
+    case 'escalate':
+    case 'warn_agent':
+    case 'miss':
+      await attendDesk(shell, job, held);
+      return nothingMore;
     case 'close':
-      await closeProactively(shell, job, held, due.closing);
+      await shell.observer.around('close', { ...whereOf(job), session: record.session?.id }, () =>
+        closeProactively(shell, job, held, due.closing),
+      );
       return nothingMore;
     case 'warn':
       await warn(shell, job, held, due);
@@ -102,14 +123,18 @@ async function warn(
   const dueAt = endOf(session, job.policy).at - due.beforeMs;
   const rules = job.policy.closing.warnings[due.step]?.message ?? {};
   const text = pickText(rules, record.locale, record.said ?? 0);
-  const refused = mayWrite(record, session, job.policy, clock.now(), dueAt, true);
+  const refused = mayWrite(record, session, job.policy, clock.now(), dueAt, 'warning');
   const name = `${session.id} ${session.lastActivityAt} ${due.beforeMs}`;
   let message: MessageResult = refused ?? 'skipped:no_text';
+  let lines: readonly TranscriptLine[] = [];
   if (refused === undefined && text !== undefined) {
     const outcome = await sendTo(shell, whereOf(job), record.address, { message: text, idempotencyKey: messageKey(name) });
     message = resultOf(outcome);
     record = afterSend(record, outcome);
+    const told = transcribed(job, record, [spoken({ text, delivery: resultOf(outcome) }, 'system', clock.now())]);
+    record = told.record;
+    lines = told.lines;
   }
-  const event = { type: 'warned', at: clock.now(), session: session.id, beforeMs: due.beforeMs, message } as const;
-  await shell.save(job, held, record, [[[event], realNow()]]);
+  const event = { type: 'warned', at: clock.now(), session: session.id, to: 'user', beforeMs: due.beforeMs, message } as const;
+  if (await shell.save(job, held, record, [[[event], realNow()]])) shell.scribe.note(lines);
 }

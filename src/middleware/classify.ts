@@ -1,8 +1,8 @@
 import type { ConversationRecord } from './core/conversation.ts';
+import { closedDraft } from './draft.ts';
 import { classifyLimitMs, limited, type ReturnKind } from './hooks.ts';
 import type { Job } from './job.ts';
 import { startTurn } from './running.ts';
-import { closedDraft } from './session-view.ts';
 import { type Shell, whereOf } from './shell.ts';
 
 /**

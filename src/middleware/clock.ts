@@ -6,6 +6,21 @@ export interface Clock {
   now(): number;
   /** Resolves after `ms` milliseconds of this clock, or when `signal` aborts: it never rejects. Does not keep the process alive. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Calls `run` after `ms` milliseconds of this clock, unless the returned function is called before. Cheaper than `sleep`, where a clock
+   * has it. Does not keep the process alive.
+   */
+  after?(ms: number, run: () => void): () => void;
+}
+
+/** Calls `run` after `ms` milliseconds of a clock. @returns calls it off */
+export function after(clock: Clock, ms: number, run: () => void): () => void {
+  if (clock.after !== undefined) return clock.after(ms, run);
+  const off = new AbortController();
+  void clock.sleep(ms, off.signal).then(() => {
+    if (!off.signal.aborted) run();
+  });
+  return () => off.abort(calledOff);
 }
 
 /** The reason timers are called off with. Without one, `abort()` makes an error with a stack that nobody reads. */
@@ -17,6 +32,16 @@ const longestTimer = 2 ** 31 - 1;
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  after(ms, run) {
+    let left = ms;
+    const next = () => {
+      left -= longestTimer;
+      if (left > 0) handle = setTimeout(next, Math.min(left, longestTimer)).unref();
+      else run();
+    };
+    let handle = setTimeout(next, Math.min(left, longestTimer)).unref();
+    return () => clearTimeout(handle);
+  },
   async sleep(ms, signal) {
     for (let left = ms; left > 0 && !signal?.aborted; left -= longestTimer) {
       await timer(Math.min(left, longestTimer), signal);

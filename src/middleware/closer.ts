@@ -1,20 +1,25 @@
 import { createHash } from 'node:crypto';
 import type { SendOutcome } from './adapter.ts';
+import type { TranscriptLine } from './archive.ts';
 import { type Closing, type MessageResult, nextStep } from './core/closing.ts';
 import type { ConversationRecord } from './core/conversation.ts';
+import { lastWordAt } from './core/desk-clock.ts';
 import { crashNetMs } from './core/due.ts';
 import { toMs } from './core/duration.ts';
+import { isSuspended } from './core/expiry.ts';
 import { pickText } from './core/message.ts';
 import type { SessionState } from './core/session.ts';
 import { transition } from './core/transition.ts';
+import { closedDraft } from './draft.ts';
 import { AdjournError } from './errors.ts';
 import { hookLimitMs, limited } from './hooks.ts';
 import type { Job } from './job.ts';
 import { keepAlive } from './lease.ts';
 import type { Held } from './records.ts';
 import { sendTo } from './sending.ts';
-import { closedDraft, sessionView } from './session-view.ts';
+import { sessionView } from './session-view.ts';
 import { realNow, type Shell, whereOf } from './shell.ts';
+import { spoken, transcribed } from './transcript.ts';
 
 /** A vendor that puts a closing message off more often than this gets it no more. */
 const mostAttempts = 3;
@@ -28,6 +33,7 @@ export async function closeProactively(shell: Shell, job: Job, held: Held, closi
   let record = held.record as ConversationRecord;
   let lost: Error | undefined;
   const { clock, book } = shell;
+  const lines: TranscriptLine[] = [];
   const { idempotentSend } = job.policy.channel;
   const set = (changed: Partial<Closing>) => {
     closing = { ...closing, ...changed };
@@ -57,7 +63,7 @@ export async function closeProactively(shell: Shell, job: Job, held: Held, closi
         record = answer.record;
         set({ script: answer.state });
       } else {
-        const { text, instead } = await closingText(shell, job, record);
+        const { text, instead } = await closingText(shell, job, record, closing.reason);
         if (text === undefined) {
           set({ message: instead });
           continue;
@@ -89,13 +95,16 @@ export async function closeProactively(shell: Shell, job: Job, held: Held, closi
           return;
         }
         record = afterSend(record, outcome);
+        const told = transcribed(job, record, [spoken({ text, delivery: resultOf(outcome) }, 'system', clock.now())]);
+        record = told.record;
+        lines.push(...told.lines);
         set({ message: resultOf(outcome), ...(outcome.outcome === 'sent' && { messageId: outcome.id }) });
         if (closing.script === 'due') await persist();
       }
     }
     const decidedAt = realNow();
     const next = transition(record, { type: 'cleared' }, job.policy, clock.now());
-    await shell.save(job, held, next.record, [[next.events, decidedAt]]);
+    if (await shell.save(job, held, next.record, [[next.events, decidedAt]])) shell.scribe.note(lines);
   } finally {
     stop();
   }
@@ -121,7 +130,8 @@ export function afterSend(record: ConversationRecord, outcome: SendOutcome): Con
   return outcome.outcome === 'refused' && outcome.unreachable ? { ...record, unreachable: outcome.reason } : record;
 }
 
-export function resultOf(outcome: SendOutcome): MessageResult {
+/** What became of a message that was sent. */
+export function resultOf(outcome: SendOutcome): NonNullable<TranscriptLine['delivery']> {
   if (outcome.outcome === 'sent' || outcome.outcome === 'unknown') return outcome.outcome;
   return `failed:${outcome.reason}`;
 }
@@ -131,8 +141,9 @@ async function closingText(
   shell: Shell,
   job: Job,
   record: ConversationRecord,
+  reason: Closing['reason'],
 ): Promise<{ readonly text?: string | undefined; readonly instead: MessageResult }> {
-  const { message = {} } = job.policy.closing;
+  const { message = {} } = reason === 'agent_inactivity' ? job.policy.agents : job.policy.closing;
   const instead = 'skipped:no_text';
   if (message !== 'function') return { text: pickText(message, record.locale, record.said ?? 0), instead };
   const compose = shell.settings.functions(job.channel, job.endpoint).closingMessage;
@@ -159,18 +170,23 @@ async function runHook(shell: Shell, job: Job, record: ConversationRecord, closi
     if (ms === undefined || ms === 0)
       throw new AdjournError('ADJ_CONFIG_INVALID', 'extend takes a time in minutes.', { where: job.key });
     // Once per idle period; the second deadline is the last.
-    if (record.session?.extendedMs === undefined)
+    if (!isExtended(record.session, closing))
       extendMs = within(record.session, job, closing, ms + shell.clock.now() - closing.endedAt);
   };
   const answer = await call(shell, job, record, 'onClosing', { ...contextOf(record, closing), extend });
   return { ...answer, extendMs: answer.state === 'done' ? extendMs : undefined };
 }
 
+function isExtended(session: SessionState | undefined, { reason }: Closing): boolean {
+  return (reason === 'agent_inactivity' ? session?.handover?.extendedMs : session?.extendedMs) !== undefined;
+}
+
 /** Counted from now, but no further than the organisation's cap allows; undefined where that leaves nothing. */
 function within(session: SessionState | undefined, job: Job, closing: Closing, byMs: number): number | undefined {
   const { capMs } = job.policy.expiration;
   if (session === undefined || capMs === 0) return byMs;
-  const room = session.lastActivityAt + capMs - closing.endedAt;
+  const from = isSuspended(session, job.policy) ? lastWordAt(session) : session.lastActivityAt;
+  const room = from + capMs - closing.endedAt;
   return room > 0 ? Math.min(byMs, room) : undefined;
 }
 

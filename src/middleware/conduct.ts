@@ -1,23 +1,28 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type Clock, calledOff } from './clock.ts';
+import { after } from './clock.ts';
 import type { Activity } from './core/activity.ts';
 import type { ConversationRecord } from './core/conversation.ts';
+import { type Around, newDraft } from './draft.ts';
 import { AdjournError } from './errors.ts';
 import type { Hosts } from './hosts.ts';
 import type { Job } from './job.ts';
 import { type Running, startTurn } from './running.ts';
-import { type Draft, degradedPrefix } from './session-view.ts';
+import { degradedPrefix } from './session-view.ts';
 import type { Turn } from './turn.ts';
 import type { Vault } from './vault.ts';
 
 /** What a handler is started with. */
 export interface Task<T> {
   readonly job: Job;
+  /** The objects the bot may ask for its session with while the turn runs. */
+  readonly hosts: readonly object[];
   readonly record: ConversationRecord;
   readonly state: 'open' | 'shared';
   readonly activities: readonly Activity[];
   readonly counts: boolean;
   readonly lateBy: number;
+  /** Whether a failure takes back what the handler has changed. */
+  readonly restores?: boolean | undefined;
   readonly work: (turn: Turn) => Promise<T>;
   /** Called once, when the handler and everything given to `waitUntil` have settled; its answer is `saved`. */
   readonly settle: (running: Running, failed: boolean) => Promise<boolean>;
@@ -38,6 +43,10 @@ interface TurnScope {
 export interface Conductor {
   /** The turn this code runs in: the innermost, or the one of a given conversation that is not over. */
   current(key?: string): Running | undefined;
+  /** Does what no adapter is to take for the bot's own saying: it is written down by whoever asks for it. */
+  quietly<T>(work: () => T): T;
+  /** Whether this code runs in that. */
+  isQuiet(): boolean;
   /**
    * Resolves when the handler has returned and, unless it gave something to `waitUntil`, `settle` has.
    * Rejects with what the handler threw, after `settle`.
@@ -46,20 +55,27 @@ export interface Conductor {
   conduct<T>(task: Task<T>, started?: (running: Running) => void): Promise<Conducted<T>>;
 }
 
-export function conductor(clock: Clock, hosts: Hosts, vault: Vault, report: (error: unknown, job: Job) => void): Conductor {
-  const scopes = new AsyncLocalStorage<TurnScope>();
+/** What turns are run with. */
+interface Stage extends Around {
+  readonly hosts: Hosts;
+  readonly vault: Vault;
+}
 
-  /** Never resolves; rejects when the turn has taken too long. */
-  const timeout = async (job: Job, one: Running, done: AbortSignal): Promise<never> => {
-    const { turnTimeoutMs } = job.policy;
-    if (turnTimeoutMs > 0) await clock.sleep(turnTimeoutMs, done);
-    if (turnTimeoutMs === 0 || done.aborted) return new Promise(() => {});
-    const error = new AdjournError('ADJ_TURN_TIMEOUT', 'The handler did not return in time; its changes are dropped.', {
-      where: job.key,
-      hint: 'Stop on turn.signal, or raise turnTimeout.',
+export function conductor({ clock, hosts, vault, desks }: Stage, report: (error: unknown, job: Job) => void): Conductor {
+  const scopes = new AsyncLocalStorage<TurnScope>();
+  const quiet = new AsyncLocalStorage<true>();
+
+  /** Tells when the turn has taken too long. @returns calls it off */
+  const watch = ({ policy, key }: Job, one: Running, late: (error: Error) => void): (() => void) => {
+    if (policy.turnTimeoutMs === 0) return () => {};
+    return after(clock, policy.turnTimeoutMs, () => {
+      const error = new AdjournError('ADJ_TURN_TIMEOUT', 'The handler did not return in time; its changes are dropped.', {
+        where: key,
+        hint: 'Stop on turn.signal, or raise turnTimeout.',
+      });
+      one.abort(error);
+      late(error);
     });
-    one.abort(error);
-    throw error;
   };
 
   return {
@@ -69,30 +85,35 @@ export function conductor(clock: Clock, hosts: Hosts, vault: Vault, report: (err
       while (scope && (scope.running.draft.key !== key || scope.running.draft.state === 'ended')) scope = scope.outer;
       return scope?.running;
     },
-    async conduct(task, started) {
+    quietly: (work) => quiet.run(true, work),
+    isQuiet: () => quiet.getStore() ?? false,
+    async conduct<T>(task: Task<T>, started?: (running: Running) => void) {
       const { job } = task;
       const { running: one, returned } = startTurn(
         partsOf(task),
-        draftOf(task, clock),
+        newDraft(job, task, { clock, desks }),
         (turn, handler) => {
-          hosts.bind(job.delivery.hosts, turn.turn);
+          hosts.bind(task.hosts, turn.turn);
           started?.(turn);
           return scopes.run({ running: turn, outer: scopes.getStore() }, handler);
         },
         task.work,
         vault,
       );
-      const done = new AbortController();
-      const end = async (failed: boolean) => {
-        done.abort(calledOff);
+      const { promise: late, reject } = Promise.withResolvers<never>();
+      const unwatch = watch(job, one, reject);
+      const end = (failed: boolean): Promise<boolean> => {
+        unwatch();
         return task.settle(one, failed);
       };
-      const late = timeout(job, one, done.signal);
-      const [result] = await Promise.allSettled([Promise.race([returned, late])]);
-      if (result.status === 'rejected') {
+      let value: T;
+      try {
+        value = await Promise.race([returned, late]);
+      } catch (error) {
         await end(true);
-        throw result.reason;
+        throw error;
       }
+      if (!one.pending() && !one.failed()) return { value, saved: Promise.resolve(await end(false)) };
       const over = Promise.race([one.over(), late]).then(
         () => false,
         (error) => {
@@ -100,8 +121,8 @@ export function conductor(clock: Clock, hosts: Hosts, vault: Vault, report: (err
           return true;
         },
       );
-      if (one.pending()) return { value: result.value, saved: over.then(end) };
-      return { value: result.value, saved: Promise.resolve(await end(await over)) };
+      if (one.pending()) return { value, saved: over.then(end) };
+      return { value, saved: Promise.resolve(await end(await over)) };
     },
   };
 }
@@ -117,8 +138,4 @@ function partsOf<T>({ job, activities, lateBy, record }: Task<T>) {
     lateBy,
     reply: job.delivery.reply,
   };
-}
-
-function draftOf<T>({ job, record, counts, state }: Task<T>, clock: Clock): Draft {
-  return { record, policy: job.policy, key: job.key, counts, now: () => clock.now(), state, closing: undefined };
 }

@@ -28,6 +28,7 @@ export async function degraded(shell: Shell, job: Job, error: unknown): Promise<
   });
   const { saved } = await shell.stage.conduct({
     job,
+    hosts: job.delivery.hosts,
     record: { ...newRecord(), session },
     state: 'open',
     activities: job.delivery.activities,

@@ -8,12 +8,13 @@ import { isExpired } from './core/expiry.ts';
 import type { Transition } from './core/happening.ts';
 import { expire } from './core/lapse.ts';
 import { degraded } from './degraded.ts';
-import { isAdjournError } from './errors.ts';
-import { answerOnly, exclusive, untouched } from './exclusive.ts';
+import { AdjournError, isAdjournError } from './errors.ts';
+import { answerOnly, exclusive, untouched, workOf } from './exclusive.ts';
 import { leftBehind, receive } from './inbox.ts';
 import type { Intake } from './intake.ts';
 import { idsOf, type Job } from './job.ts';
 import type { Slot } from './mailbox.ts';
+import type { Facts } from './observer.ts';
 import type { Held } from './records.ts';
 import type { Running } from './running.ts';
 import { shared } from './shared.ts';
@@ -63,7 +64,7 @@ export function createEngine(parts: ShellParts): Engine {
   };
 
   /** Decides and runs one job under the lease it holds. */
-  const perform = async (job: Job, held: Held): Promise<Outcome> => {
+  const perform = async (job: Job, held: Held, note: Note = () => {}): Promise<Outcome> => {
     if (isProactive(job)) {
       const conducted = await proactive(job, held);
       return conducted ? { verdict: 'run', saved: conducted.saved } : { verdict: 'pass', saved: Promise.resolve(true) };
@@ -72,24 +73,39 @@ export function createEngine(parts: ShellParts): Engine {
     if (first.deliver.length === 0) return answerOnly(shell, job, held, first);
     const kept = await receive(shell, job, held);
     const taken = kept.held === held ? first : await decided(kept.job, kept.held);
-    const { saved } = await exclusive(shell, kept.job, kept.held, taken, job.delivery.run);
-    return { verdict: 'run', saved };
+    note({ session: taken.record.session?.id, previous: taken.record.session?.previous?.id });
+    const { saved } = await exclusive(shell, kept.job, kept.held, taken, workOf(shell, job, taken));
+    if (taken.to === 'bot') return { verdict: 'run', saved };
+    // What goes to a desk must be out of the request before the bot gets the rest of it.
+    return { verdict: 'consume', saved: Promise.resolve(await saved) };
   };
 
   /** First come first served, even beyond a death: what was acknowledged before and left behind runs before this job. */
   const catchUp = async (job: Job, held: Held, slot: Slot): Promise<Held | undefined> => {
+    let last: string | undefined;
     for (let left = leftBehind(shell, job, held); left !== undefined; left = leftBehind(shell, job, held)) {
-      await perform(left, held)
+      // What cannot be saved is tried again by whoever comes next.
+      if (left.receivedAs === last) return held;
+      last = left.receivedAs;
+      let next: Held | undefined;
+      // What a turn has left is frozen; the next one gets a copy, as from the store.
+      const onward = (record: ConversationRecord) => {
+        next = { lease: held.lease, record: structuredClone(record) };
+      };
+      await perform(left, { ...held, onward })
         .then(({ saved }) => saved)
         .catch((error) => shell.report(error, whereOf(job)));
-      const again = await book.begin(job, slot);
-      if (again === undefined) return undefined;
-      held = again;
+      if (next === undefined) {
+        await book.release(held.lease);
+        next = await book.begin(job, slot);
+      }
+      if (next === undefined) return undefined;
+      held = next;
     }
     return held;
   };
 
-  const take = async (job: Job): Promise<Outcome> => {
+  const take = async (job: Job, note: Note): Promise<Outcome> => {
     const slot = enter(boxes, job, idsOf(job));
     let held: Held | undefined;
     let last: ConversationRecord | null = null;
@@ -97,8 +113,10 @@ export function createEngine(parts: ShellParts): Engine {
       held = await book.begin(job, slot);
       if (held === undefined) last = await book.peek(job);
     } catch (error) {
-      if (isAdjournError(error, 'STORE_UNAVAILABLE', 'ADJ_RECORD_INVALID'))
+      if (isAdjournError(error, 'STORE_UNAVAILABLE', 'ADJ_RECORD_INVALID')) {
+        note({ degraded: true });
         return degraded(shell, job, error).finally(slot.leave);
+      }
       slot.leave();
       throw error;
     }
@@ -106,13 +124,13 @@ export function createEngine(parts: ShellParts): Engine {
     if (held.record?.movedTo !== undefined) {
       await book.release(held.lease);
       slot.leave();
-      return take({ ...job, key: held.record.movedTo });
+      return take({ ...job, key: held.record.movedTo }, note);
     }
     try {
       held = await adopt(shell, job, held);
       held = await catchUp(job, held, slot);
       if (held === undefined) return shared(shell, job, slot, await book.peek(job));
-      const outcome = await perform(job, held);
+      const outcome = await perform(job, held, note);
       if (outcome.verdict === 'pass') {
         slot.leave();
         await job.delivery.pass();
@@ -127,19 +145,16 @@ export function createEngine(parts: ShellParts): Engine {
 
   return Object.assign(shell, {
     current: shell.stage.current,
-    take,
+    take: (job: Job) =>
+      shell.observer.around('turn', { channel: job.channel, endpoint: job.endpoint }, async (note) => {
+        const outcome = await take(job, note);
+        note({ verdict: outcome.verdict });
+        return outcome;
+      }),
     visit: <T>(job: Job, work: (turn: Turn) => Promise<T>) =>
       shell.underLease(job, async (held, place) => {
         const aged = expire(held.record ?? newRecord(), place.policy, clock.now(), clock.now());
-        const { value, saved } = await exclusive(
-          shell,
-          place,
-          held,
-          { ...untouched(aged.record, place), events: aged.events },
-          work,
-        );
-        await saved;
-        return value;
+        return kept(place, await exclusive(shell, place, held, { ...untouched(aged.record, place), events: aged.events }, work));
       }),
     async replay(job: Job) {
       const slot = enter(boxes, job, []);
@@ -163,11 +178,17 @@ export function createEngine(parts: ShellParts): Engine {
     change: (job: Job, decideOn: (record: ConversationRecord | null) => Transition) =>
       shell.underLease(job, async (held, place) => {
         const { record, events } = decideOn(held.record);
-        const { saved } = await exclusive(shell, place, held, { ...untouched(record, place), events }, async () => {});
-        await saved;
-        return record;
+        return kept(place, await exclusive(shell, place, held, { ...untouched(record, place), events }, async () => record));
       }),
   });
+}
+
+/** Tells an observer more of the turn. */
+type Note = (more: Facts) => void;
+/** What work outside a request came to. @throws AdjournError `STORE_UNAVAILABLE` where it could not be saved */
+async function kept<T>({ key }: Job, { value, saved }: Conducted<T>): Promise<T> {
+  if (await saved) return value;
+  throw new AdjournError('STORE_UNAVAILABLE', 'What was done could not be saved.', { where: key, hint: 'Do it again.' });
 }
 
 function isProactive({ items }: Job): boolean {

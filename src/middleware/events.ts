@@ -16,7 +16,7 @@ export interface EventOrigin {
 }
 
 /** Every event of {@link Sessions.on}. */
-export type AdjournEvent = EventOrigin & (SessionEvent | Degraded | SaveFailed | Failure);
+export type AdjournEvent = EventOrigin & (SessionEvent | Degraded | SaveFailed | Erased | SettingsChanged | Failure);
 export type EventName = AdjournEvent['type'];
 
 /** A turn ran while the store was out. */
@@ -30,6 +30,23 @@ export interface SaveFailed {
   readonly type: 'save_failed';
   readonly session: string;
   readonly code: ErrorCode;
+}
+
+/** A contact was erased, with everything that was kept of them. `key` is one of the conversations. */
+export interface Erased {
+  readonly type: 'erased';
+  readonly by: string;
+  readonly conversations: number;
+  readonly sessions: number;
+  readonly lines: number;
+}
+
+/** Settings were changed while running, here or in another process; from now on they count in this one. `at` is when they were changed. */
+export interface SettingsChanged {
+  readonly type: 'settings_changed';
+  readonly version: number;
+  /** Who changed them. */
+  readonly by: string;
 }
 
 /** Something went wrong that has no other place to go. Never holds message text. */

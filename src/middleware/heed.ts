@@ -1,11 +1,13 @@
 import type { Delivery } from './adapter.ts';
 import { keyOf, type LifecycleActivity } from './core/activity.ts';
-import { newRecord } from './core/conversation.ts';
-import { pass } from './core/happening.ts';
+import { type ConversationRecord, newRecord } from './core/conversation.ts';
+import type { DeskChange } from './core/desk.ts';
+import { activityTime } from './core/expiry.ts';
+import { pass, type Transition } from './core/happening.ts';
 import { transition } from './core/transition.ts';
+import { deskElsewhere } from './desk-room.ts';
 import type { Engine } from './engine.ts';
-import { type Job, newJob } from './job.ts';
-import { patienceMs } from './shared.ts';
+import { type Job, newJob, patienceMs } from './job.ts';
 
 /** What a lifecycle activity means for the records it concerns, beside passing through. Nothing it meets stops the activity. */
 export async function heed(engine: Engine, endpoint: string, delivery: Delivery, about: LifecycleActivity): Promise<void> {
@@ -21,9 +23,42 @@ export async function heed(engine: Engine, endpoint: string, delivery: Delivery,
     if (about.means === 'unreachable' || about.means === 'reachable') {
       for (const concerned of await keysOf(engine, about, key)) await changeContact(engine, { ...job, key: concerned }, about);
     }
+    if (tellsOfPeople(about)) {
+      for (const concerned of await keysOf(engine, about, key)) {
+        await engine.change({ ...job, key: concerned }, (record) => atDesk(engine, job, record, about));
+      }
+    }
   } catch (error) {
     engine.report(error, { channel, endpoint, key, user: about.user });
   }
+}
+
+/** What people do beside us, in the vendor's own inbox or another app. */
+type OfPeople = LifecycleActivity & { readonly means: (typeof ofPeople)[number] };
+
+const ofPeople = ['agent_replied', 'handed_off', 'handed_back', 'customer_wrote'] as const;
+
+function tellsOfPeople(about: LifecycleActivity): about is OfPeople {
+  return ofPeople.some((means) => means === about.means);
+}
+
+/** It counts where their time is counted, or where the session is theirs already. */
+function atDesk(engine: Engine, job: Job, before: ConversationRecord | null, about: OfPeople): Transition {
+  const { policy, items, arrivedAt } = job;
+  const record = before ?? newRecord();
+  const { session } = record;
+  if (session === undefined || !(policy.agents.on || session.handover)) return pass({ record, events: [] });
+  // Nobody in particular is whoever has it already.
+  const { agent = session.handover?.agent ?? 'somebody', elsewhere } = about;
+  const desk = deskElsewhere(engine);
+  const at = activityTime(about, arrivedAt, policy);
+  const changes = {
+    agent_replied: { do: 'answer', desk, agent, at },
+    handed_off: { do: 'assign', desk, agent, by: 'agent', elsewhere },
+    handed_back: { do: 'handBack' },
+    customer_wrote: { do: 'write', desk, agent, at },
+  } as const satisfies Record<OfPeople['means'], DeskChange>;
+  return transition(record, { type: 'desk', change: changes[about.means], id: items[0]?.id }, policy, engine.clock.now());
 }
 
 /** Whoever is not in the records yet has nothing to lose. */
@@ -37,7 +72,7 @@ function changeContact(engine: Engine, job: Job, about: LifecycleActivity) {
   );
 }
 
-/** The record itself; where the bot leaves or comes back to a shared conversation, everybody's in it. */
+/** The record itself; where something happens to a shared conversation as a whole, everybody's in it. */
 async function keysOf(engine: Engine, about: LifecycleActivity, key: string): Promise<string[]> {
   const keys = [key];
   if (about.user !== undefined || about.conversation?.kind !== 'shared') return keys;

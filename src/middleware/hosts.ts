@@ -12,31 +12,39 @@ export interface Hosts {
 }
 
 interface Entry {
-  /** The latest turn of each conversation. */
-  readonly turns: Map<string, Turn>;
+  /** The latest turn; of each conversation, where there are several. */
+  turns: Turn | Map<string, Turn> | undefined;
   reason: string;
 }
 
 export function hostRegistry(): Hosts {
   const entries = new WeakMap<object, Entry>();
   const entryOf = (host: object): Entry => {
-    const entry = entries.get(host) ?? { turns: new Map<string, Turn>(), reason: '' };
+    const entry = entries.get(host) ?? { turns: undefined, reason: '' };
     entries.set(host, entry);
     return entry;
   };
-  const several = (entry: Entry) =>
-    new AdjournError('ADJ_SEVERAL_CONVERSATIONS', `This request holds events of ${entry.turns.size} conversations.`, {
+  const find = (host: object): Turn | undefined => {
+    const turns = entries.get(host)?.turns;
+    if (!(turns instanceof Map)) return turns;
+    throw new AdjournError('ADJ_SEVERAL_CONVERSATIONS', `This request holds events of ${turns.size} conversations.`, {
       hint: 'Ask with one event of it, or use an event handler.',
     });
-  const find = (host: object): Turn | undefined => {
-    const entry = entries.get(host);
-    if (entry === undefined) return undefined;
-    if (entry.turns.size > 1) throw several(entry);
-    return entry.turns.values().next().value;
+  };
+  const add = (entry: Entry, turn: Turn): void => {
+    const { turns } = entry;
+    if (turns instanceof Map) turns.set(turn.key, turn);
+    else if (turns === undefined || turns.key === turn.key) entry.turns = turn;
+    else {
+      entry.turns = new Map([
+        [turns.key, turns],
+        [turn.key, turn],
+      ]);
+    }
   };
   return {
     bind(hosts, turn) {
-      for (const host of hosts) entryOf(host).turns.set(turn.key, turn);
+      for (const host of hosts) add(entryOf(host), turn);
     },
     explain(hosts, reason) {
       for (const host of hosts) entryOf(host).reason = reason;

@@ -1,6 +1,6 @@
 import { hash, randomUUID } from 'node:crypto';
-import { type Activity, isInput } from './core/activity.ts';
-import { commandOf } from './core/commands.ts';
+import { type Activity, type CommandName, isInput } from './core/activity.ts';
+import { commandIn } from './core/arrival.ts';
 import { type Address, type ConversationRecord, newRecord } from './core/conversation.ts';
 import type { SessionEvent } from './core/effect.ts';
 import type { Fresh } from './core/happening.ts';
@@ -22,8 +22,10 @@ export interface Intake {
   readonly events: readonly SessionEvent[];
   /** What is left for the bot. */
   readonly deliver: readonly Activity[];
-  /** Commands that were taken, in order. */
-  readonly consumed: readonly Activity[];
+  /** Who gets that: the bot's handler, or the desk that owns the session. */
+  readonly to: 'bot' | 'desk';
+  /** What the host's own logic is not to see: commands that were taken, and what goes to a desk. In order. */
+  readonly consumed: readonly Consumed[];
   /** Handled before. */
   readonly dropped: readonly Activity[];
   readonly counts: boolean;
@@ -34,7 +36,13 @@ export interface Intake {
   readonly asks: boolean;
 }
 
-const unasked = { events: [], deliver: [], consumed: [], dropped: [], counts: false, lateBy: 0 } as const;
+export interface Consumed {
+  readonly activity: Activity;
+  /** The command it was; the user is told. */
+  readonly command: CommandName | undefined;
+}
+
+const unasked = { events: [], deliver: [], to: 'bot', consumed: [], dropped: [], counts: false, lateBy: 0 } as const;
 
 /** 66 bits of a digest: enough to tell the ids of one conversation apart, small enough to keep a thousand. */
 const fingerprintLength = 11;
@@ -57,13 +65,14 @@ export function intake(
   },
 ): Intake {
   const { policy, now, arrivedAt, address } = context;
-  const isCommand = (one: Item) => commandOf(one.activity, policy.commands) !== undefined;
+  const isCommand = (one: Item) => commandIn(before, one.activity, policy, arrivedAt) !== undefined;
   const ordered = items.length === 1 ? items : [...items.filter(isCommand), ...items.filter((one) => !isCommand(one))];
   let record = before;
   let seenWithoutDelivered = (before ?? newRecord()).seen;
   const events: SessionEvent[] = [];
   const deliver: Activity[] = [];
-  const consumed: Activity[] = [];
+  let to: Intake['to'] = 'bot';
+  const consumed: Consumed[] = [];
   const dropped: Activity[] = [];
   let counts = false;
   let lateBy = 0;
@@ -81,15 +90,31 @@ export function intake(
       deliver.push(activity);
       counts ||= step.verdict.counts;
       lateBy = Math.max(lateBy, step.verdict.lateBy);
+    } else if (step.verdict.do === 'desk') {
+      deliver.push(activity);
+      consumed.push({ activity, command: undefined });
+      to = 'desk';
+      lateBy = Math.max(lateBy, step.verdict.lateBy);
     } else if (step.verdict.do === 'consume') {
-      consumed.push(activity);
+      consumed.push({ activity, command: step.verdict.command });
       for (const mark of [id, post]) {
         if (mark !== undefined)
           seenWithoutDelivered = withSeen(seenWithoutDelivered, mark, arrivedAt, policy.channel.redeliversForMs);
       }
     } else if (step.verdict.do === 'drop') dropped.push(activity);
   }
-  return { record: record ?? newRecord(), events, deliver, consumed, dropped, counts, lateBy, seenWithoutDelivered, asks: false };
+  return {
+    record: record ?? newRecord(),
+    events,
+    deliver,
+    to,
+    consumed,
+    dropped,
+    counts,
+    lateBy,
+    seenWithoutDelivered,
+    asks: false,
+  };
 }
 
 /** What a session would be born with; made only if one is. */

@@ -26,6 +26,9 @@ export interface Place {
   readonly waitMs: number;
 }
 
+/** Work that has no vendor waiting for it may wait this long for a busy conversation, ms. */
+export const patienceMs = 60_000;
+
 export function newJob(delivery: Delivery, about: Activity, place: Place): Job {
   const { channel, endpoint } = place;
   return {

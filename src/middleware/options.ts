@@ -1,5 +1,6 @@
 import type { AdapterOptions } from './adapter.ts';
 import type { EndpointSettings, OrganizationSettings } from './core/policy.ts';
+import { endpointForms } from './core/setting-forms.ts';
 import type { EndpointFunctions, EndpointOptions, OrganizationOptions } from './hooks.ts';
 
 /** The settings as they are given: plain ones and functions side by side. */
@@ -7,29 +8,7 @@ export type Options = EndpointOptions<never>;
 export type CommonOptions = OrganizationOptions<never>;
 
 /** Every session setting of an endpoint: they may stand in `createSessions`, or inline, beside an adapter's own options. */
-export const settingNames = [
-  'expiration',
-  'scope',
-  'commands',
-  'discardEndsSession',
-  'lateAfter',
-  'onError',
-  'onStoreError',
-  'turnTimeout',
-  'inbox',
-  'developer',
-  'closing',
-  'closingMessage',
-  'closingMessageTo',
-  'sendRate',
-  'warnings',
-  'continueWithin',
-  'maxDuration',
-  'maxTurns',
-  'clearAuthProfiles',
-  'carryOver',
-  'expirationRange',
-] as const satisfies readonly (keyof EndpointSettings)[];
+export const settingNames = Object.keys(endpointForms) as readonly (keyof EndpointSettings)[];
 
 /** Hooks, and settings that may be functions. */
 const functionNames: readonly string[] = [

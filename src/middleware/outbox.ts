@@ -1,12 +1,13 @@
 import type { ClosedSession } from './archive.ts';
 import type { ConversationRecord } from './core/conversation.ts';
-import type { Closed, Effect } from './core/effect.ts';
+import type { Closed, CloseEffect, DeskEffect, Effect } from './core/effect.ts';
 import type { Delivered } from './core/happening.ts';
 import { transition } from './core/transition.ts';
+import { seeConversation } from './desk-room.ts';
+import { closedDraft } from './draft.ts';
 import { hookLimitMs, limited } from './hooks.ts';
-import type { Job } from './job.ts';
-import { closedDraft, sessionView } from './session-view.ts';
-import { patienceMs } from './shared.ts';
+import { type Job, patienceMs } from './job.ts';
+import { sessionView } from './session-view.ts';
 import { type Shell, whereOf } from './shell.ts';
 
 /** What this process has in hand of outboxes, by effect: nothing runs twice while it lives. */
@@ -41,18 +42,23 @@ export async function deliverOutbox(shell: Shell, job: Job, record: Conversation
   const profiles: string[] = [];
   try {
     for (const effect of effects) {
+      if (!('closed' in effect)) {
+        if (await shown(shell, job, effect)) done.push(effect.id);
+        continue;
+      }
       const { id, hooks } = effect;
       const { closed, cleared } = ran.get(id) ?? (await runHooks(shell, job, record, effect));
       if (hooks) ran.set(id, { closed, cleared });
       profiles.push(...cleared);
       try {
+        if (effect.desk !== undefined) await seeConversation(shell, effect.desk, job.key);
         await shell.archive?.put(archived(job, closed));
         if (!told.has(id)) shell.tell(job, [closed]);
         told.add(id);
         done.push(id);
       } catch (error) {
         shell.report(error, whereOf(job));
-        if (hooks) left.push({ id, closed });
+        if (hooks) left.push({ id, closed, ...(effect.desk === undefined ? {} : { desk: effect.desk }) });
       }
     }
     if (done.length === 0 && left.length === 0) return;
@@ -61,6 +67,17 @@ export async function deliverOutbox(shell: Shell, job: Job, record: Conversation
     for (const { id } of effects) ran.delete(id);
   } finally {
     for (const { id } of effects) running.delete(id);
+  }
+}
+
+/** Whether the desk has seen how the conversation stands; if not, it is tried again. */
+async function shown(shell: Shell, job: Job, { desk, from }: DeskEffect): Promise<boolean> {
+  try {
+    await seeConversation(shell, desk, job.key, from);
+    return true;
+  } catch (error) {
+    shell.report(error, whereOf(job));
+    return false;
   }
 }
 
@@ -78,7 +95,7 @@ function archived(job: Job, { type: _type, at: _at, ...closed }: Closed): Closed
 }
 
 /** Hook and script of a close that happened inside a turn, on the session as it was. A failure is recorded and holds up nothing. */
-async function runHooks(shell: Shell, job: Job, record: ConversationRecord, { closed, hooks }: Effect): Promise<Ran> {
+async function runHooks(shell: Shell, job: Job, record: ConversationRecord, { closed, hooks }: CloseEffect): Promise<Ran> {
   if (hooks === undefined) return { closed, cleared: [] };
   const functions = shell.settings.functions(job.channel, job.endpoint);
   const draft = closedDraft(job, { ...record, session: hooks.session, variables: hooks.variables }, shell);

@@ -3,22 +3,26 @@ import { type ConversationRecord, isEmpty, recordVersion } from './core/conversa
 import { wakeAt } from './core/due.ts';
 import type { Policy } from './core/policy.ts';
 import { AdjournError, isAdjournError } from './errors.ts';
-import type { Job } from './job.ts';
+import { type Job, patienceMs } from './job.ts';
 import type { Slot } from './mailbox.ts';
 import { probe } from './probe.ts';
+import { ask } from './question.ts';
 import type { Lease, Store, StoredRecord } from './store.ts';
 
 /** A conversation's record, under its lease. */
 export interface Held {
   readonly lease: Lease;
   readonly record: ConversationRecord | null;
+  /** Where more work follows under the same lease: a save keeps it, and hands on here what it saved. */
+  readonly onward?: ((record: ConversationRecord) => void) | undefined;
 }
 
 /** The store as turns use it: decoded records, and waiting that ends with the vendor's patience. */
 export interface Records {
   /**
-   * Takes the conversation's lease once everybody ahead in this process has left.
-   * Undefined when the job's patience ends first; the slot stays taken either way.
+   * Takes the conversation's lease, in order of arrival: of this process where the store is its own, of all where they share it.
+   * Undefined when the job's patience ends first. The place is kept all the same, in the store's queue too: asking again goes on
+   * from there, and leaving the slot gives it up.
    * @param waitMs that patience, milliseconds. Default: the job's
    * @throws AdjournError `STORE_UNAVAILABLE`, `ADJ_RECORD_INVALID`
    */
@@ -44,32 +48,52 @@ export function records(
   policyOf: (job: Job) => Policy,
   woken: (at: number) => void,
 ): Records {
-  const release: Records['release'] = (lease) => store.release(lease).catch(() => {});
+  const slots = new WeakMap<Lease, Slot>();
+  /** From here on the next one may have it, while its holder still has answers to give. */
+  const letGo = (lease: Lease) => slots.get(lease)?.finishes(true);
+  const release: Records['release'] = (lease) => {
+    letGo(lease);
+    return store.release(lease).catch(() => {});
+  };
+
+  const question = (job: Job, slot: Slot, waitMs: number) => {
+    slot.finishes(false);
+    // Whoever runs beside the holder for now keeps the place, so that what it brings is saved in order.
+    const options = { now: clock.now(), leaseMs, waitMs: waitMs > 0 ? waitMs + job.policy.turnTimeoutMs + patienceMs : 0 };
+    return ask(store, job.key, options, slot, store.capabilities.scope === 'process');
+  };
+
   return {
     async begin(job, slot, waitMs = job.waitMs) {
-      const settled = new AbortController();
-      const late = new AbortController();
-      // Who waits for nobody needs no patience; the store still takes the time it takes.
-      const patience =
-        waitMs > 0
-          ? clock.sleep(waitMs, settled.signal).then(() => {
-              if (!settled.signal.aborted) late.abort(calledOff);
-            })
-          : undefined;
+      if (waitMs <= 0 && slot.ready !== undefined) return undefined;
+      const asked = slot.question?.stands ? slot.question : question(job, slot, waitMs);
+      slot.question = asked;
+      let settled: AbortController | undefined;
+      /** Armed only by who is kept waiting. */
+      const patience = () => {
+        if (waitMs <= 0) return undefined;
+        settled ??= new AbortController();
+        return clock.sleep(waitMs, settled.signal).then(() => undefined);
+      };
       try {
-        if (slot.ready !== undefined) {
-          probe('waiting', job);
-          await Promise.race([slot.ready, patience]);
-          if (late.signal.aborted || patience === undefined) return undefined;
+        const begun = (await Promise.race([asked.answer, someTicks()])) ?? (await waited(job, asked.answer, patience()));
+        if (begun === undefined) {
+          asked.shelve();
+          return undefined;
         }
-        const beginning = store.begin(job.key, { now: clock.now(), leaseMs, waitMs, signal: late.signal });
-        const begun = (await Promise.race([beginning, someTicks()])) ?? (await waited(job, beginning));
-        return { lease: begun.lease, record: await decoded(job.key, begun.record, () => release(begun.lease)) };
+        asked.use();
+        slot.question = undefined;
+        const { lease, record } = begun;
+        slots.set(lease, slot);
+        return { lease, record: await decoded(job.key, record, () => release(lease)) };
       } catch (error) {
         if (isAdjournError(error, 'LEASE_TIMEOUT')) return undefined;
+        // Without the store, turns keep the order of this process at least: after those ahead, before those behind.
+        if (slot.ready !== undefined) await Promise.race([slot.ready, patience()]);
+        slot.finishes(true);
         throw error;
       } finally {
-        settled.abort(calledOff);
+        settled?.abort(calledOff);
         probe('running', job);
       }
     },
@@ -81,6 +105,7 @@ export function records(
       await store.save(lease, record as unknown as StoredRecord, wakeAt(record, policyOf(job), clock.now()));
     },
     async commit(job, lease, record) {
+      letGo(lease);
       try {
         if (record === null || isEmpty(record)) return await store.commit(lease, null, null);
         const at = wakeAt(record, policyOf(job), clock.now());
@@ -114,13 +139,13 @@ async function decoded(
   );
 }
 
-/** Only a store that keeps us waiting is news to whoever watches. */
-function waited<T>(job: Job, beginning: Promise<T>): Promise<T> {
+/** Only waiting is news to whoever watches. */
+function waited<T>(job: Job, answer: Promise<T>, patience: Promise<undefined> | undefined): Promise<T | undefined> {
   probe('waiting', job);
-  return beginning;
+  return patience === undefined ? answer : Promise.race([answer, patience]);
 }
 
 /** Long enough for a store that answers from memory. */
 async function someTicks(): Promise<undefined> {
-  for (let tick = 0; tick < 8; tick++) await undefined;
+  for (let tick = 0; tick < 12; tick++) await undefined;
 }

@@ -1,5 +1,7 @@
+import type { Draft } from './draft.ts';
 import { AdjournError } from './errors.ts';
-import { type Draft, sessionView } from './session-view.ts';
+import { sessionView } from './session-view.ts';
+import type { Utterance } from './transcript.ts';
 import type { Session, Turn } from './turn.ts';
 import type { Vault } from './vault.ts';
 
@@ -12,10 +14,14 @@ export interface Running {
   readonly draft: Draft;
   /** Changes asked for by `turn.update` in a shared turn, to be applied once the lease comes. */
   readonly updates: readonly ((session: Session) => void)[];
+  /** What was said to the user so far. */
+  readonly said: Utterance[];
   /** Whether something was given to `waitUntil` that has not settled. */
   pending(): boolean;
   /** Resolves when the handler and everything given to `waitUntil` have settled; rejects with the first failure among them. */
   over(): Promise<void>;
+  /** Whether the handler or something given to `waitUntil` has failed so far. */
+  failed(): boolean;
   /** Aborts `turn.signal`. */
   abort(reason: Error): void;
   /** No more changes from here on: whoever tries gets `ADJ_TURN_ENDED`. */
@@ -35,7 +41,9 @@ export function startTurn<T>(
 ): { readonly running: Running; readonly returned: Promise<T> } {
   const waiting = new Set<Promise<unknown>>();
   const updates: ((session: Session) => void)[] = [];
-  const controller = new AbortController();
+  /** Most handlers never ask for it, and it costs more than all the rest of a turn's frame. */
+  let controller: AbortController | undefined;
+  let aborted: { readonly reason: Error } | undefined;
   const session = sessionView<unknown>(draft, vault);
   let failure: { readonly error: unknown } | undefined;
   const fail = (error: unknown) => {
@@ -50,7 +58,11 @@ export function startTurn<T>(
     session,
     key: draft.key,
     exclusive: draft.state !== 'shared',
-    signal: controller.signal,
+    get signal() {
+      controller ??= new AbortController();
+      if (aborted) controller.abort(aborted.reason);
+      return controller.signal;
+    },
     waitUntil(promise) {
       writable();
       const settled: Promise<unknown> = promise.catch(fail).finally(() => waiting.delete(settled));
@@ -70,13 +82,18 @@ export function startTurn<T>(
     turn,
     draft,
     updates,
+    said: [],
     pending: () => waiting.size > 0,
+    failed: () => failure !== undefined,
     async over() {
       await returned.catch(fail);
       while (waiting.size > 0) await Promise.all(waiting);
       if (failure) throw failure.error;
     },
-    abort: (reason) => controller.abort(reason),
+    abort(reason) {
+      aborted ??= { reason };
+      controller?.abort(reason);
+    },
     end() {
       draft.state = 'ended';
       freeze(draft.record.session?.data);

@@ -23,7 +23,7 @@ export async function sendTo(shell: Shell, where: Where, address: Address | unde
   const done = new AbortController();
   const late = shell.clock.sleep(sendLimitMs, done.signal).then((): SendOutcome => ({ outcome: 'unknown', reason: 'timeout' }));
   try {
-    return await Promise.race([send(address, message, context), late]);
+    return await Promise.race([shell.stage.quietly(() => send(address, message, context)), late]);
   } catch (error) {
     shell.report(error, where);
     return { outcome: 'unknown', reason: 'error' };

@@ -1,115 +1,147 @@
-import type { Clock } from './clock.ts';
 import { type ConversationRecord, withoutAuth } from './core/conversation.ts';
+import { ownerOf } from './core/desk.ts';
 import { type Duration, toMs } from './core/duration.ts';
 import { type Explanation, explain } from './core/explain.ts';
-import type { Policy } from './core/policy.ts';
-import { type DialogFrame, retagged, type SessionState, touched } from './core/session.ts';
+import { type DialogFrame, retagged, touched } from './core/session.ts';
 import { readVariable, type Variable } from './core/variables.ts';
+import { change, type Draft, handOff, live, refusal, writable } from './draft.ts';
 import { AdjournError } from './errors.ts';
-import type { Job } from './job.ts';
 import { readonlyView } from './readonly.ts';
-import type { Dialog, Session, SessionAuth, SessionTags, SessionVariables } from './turn.ts';
+import type { Dialog, HandoffTo, Session, SessionAuth, SessionTags, SessionVariables } from './turn.ts';
 import { sealingContext, type Vault } from './vault.ts';
-
-/** The record a turn works on, and whether it may still be changed. */
-export interface Draft {
-  record: ConversationRecord;
-  readonly policy: Policy;
-  /** For error messages: which conversation this is. */
-  readonly key: string;
-  /** Whether the present turn counts in `turnCount`. */
-  readonly counts: boolean;
-  readonly now: () => number;
-  /** `open`: changes are saved with the turn. `shared`: only by `turn.update`. `closing`: auth profiles may be cleared. `ended`: not any more. */
-  state: 'open' | 'shared' | 'closing' | 'ended';
-  /** Set by `session.close()`: the session ends with the turn. */
-  closing: { readonly at: number } | undefined;
-}
-
-/** The draft that hooks of a close work on. */
-export function closedDraft(
-  job: Pick<Job, 'key' | 'policy'>,
-  record: ConversationRecord,
-  { clock }: { readonly clock: Clock },
-): Draft {
-  return {
-    record,
-    policy: job.policy,
-    key: job.key,
-    counts: false,
-    now: () => clock.now(),
-    state: 'closing',
-    closing: undefined,
-  };
-}
 
 /** The session of a draft, as the bot sees it. */
 export function sessionView<Data>(draft: Draft, vault: Vault): Session<Data> {
-  return {
-    get id() {
-      return live(draft).id;
-    },
-    get isNew() {
-      return live(draft).turns === 0 && !draft.record.session?.id.startsWith(degradedPrefix);
-    },
-    get startReason() {
-      return live(draft).startReason;
-    },
-    get previous() {
-      return live(draft).previous;
-    },
-    get startedAt() {
-      return live(draft).startedAt;
-    },
-    get lastActivityAt() {
-      return live(draft).lastActivityAt;
-    },
-    get turnCount() {
-      return live(draft).turns + (draft.counts ? 1 : 0);
-    },
-    get interactive() {
-      return live(draft).interactive;
-    },
-    get developer() {
-      return live(draft).developer;
-    },
-    get data() {
-      return shown(draft, live(draft).data) as Data;
-    },
-    set data(data) {
-      change(draft, (session) => ({ ...session, data }));
-    },
-    get sentiment() {
-      return live(draft).sentiment;
-    },
-    set sentiment(sentiment) {
-      change(draft, ({ sentiment: _old, ...session }) => (sentiment === undefined ? session : { ...session, sentiment }));
-    },
-    get outcome() {
-      return live(draft).outcome;
-    },
-    set outcome(outcome) {
-      change(draft, ({ outcome: _old, ...session }) => (outcome === undefined ? session : { ...session, outcome }));
-    },
-    dialog: dialogView(draft),
-    tags: tagsView(draft),
-    variables: variablesView(draft),
-    auth: authView(draft, vault),
-    expireAfter(expiration) {
-      const expiresAfterMs = expiration === null ? undefined : duration(draft, 'expireAfter', expiration);
-      change(draft, ({ expiresAfterMs: _old, ...session }) =>
-        expiresAfterMs === undefined ? session : { ...session, expiresAfterMs },
-      );
-    },
-    touch() {
-      change(draft, (session) => (session.interactive ? session : touched(session, draft.now())));
-    },
-    close(options) {
-      change(draft, (session) => (options?.outcome === undefined ? session : { ...session, outcome: options.outcome }));
-      draft.closing ??= { at: draft.now() };
-    },
-    explain: (): Explanation => explain(draft.record.session, draft.policy, draft.now()),
-  };
+  return new DraftSession(draft, vault);
+}
+
+/** A class, and its parts made when they are asked for: a turn that only reads its data pays for nothing else. */
+class DraftSession<Data> implements Session<Data> {
+  readonly #draft: Draft;
+  readonly #vault: Vault;
+  #dialog: Dialog | undefined;
+  #tags: SessionTags | undefined;
+  #variables: SessionVariables | undefined;
+  #auth: SessionAuth | undefined;
+
+  constructor(draft: Draft, vault: Vault) {
+    this.#draft = draft;
+    this.#vault = vault;
+  }
+
+  get id() {
+    return live(this.#draft).id;
+  }
+
+  get isNew() {
+    const { id, turns } = live(this.#draft);
+    return turns === 0 && !id.startsWith(degradedPrefix);
+  }
+
+  get startReason() {
+    return live(this.#draft).startReason;
+  }
+
+  get previous() {
+    return live(this.#draft).previous;
+  }
+
+  get startedAt() {
+    return live(this.#draft).startedAt;
+  }
+
+  get lastActivityAt() {
+    return live(this.#draft).lastActivityAt;
+  }
+
+  get turnCount() {
+    return live(this.#draft).turns + (this.#draft.counts ? 1 : 0);
+  }
+
+  get interactive() {
+    return live(this.#draft).interactive;
+  }
+
+  get developer() {
+    return live(this.#draft).developer;
+  }
+
+  get data() {
+    return shown(this.#draft, live(this.#draft).data) as Data;
+  }
+
+  set data(data: Data) {
+    change(this.#draft, (session) => ({ ...session, data }));
+  }
+
+  get sentiment() {
+    return live(this.#draft).sentiment;
+  }
+
+  set sentiment(sentiment: number | undefined) {
+    change(this.#draft, ({ sentiment: _old, ...session }) => (sentiment === undefined ? session : { ...session, sentiment }));
+  }
+
+  get outcome() {
+    return live(this.#draft).outcome;
+  }
+
+  set outcome(outcome: string | undefined) {
+    change(this.#draft, ({ outcome: _old, ...session }) => (outcome === undefined ? session : { ...session, outcome }));
+  }
+
+  get dialog() {
+    this.#dialog ??= dialogView(this.#draft);
+    return this.#dialog;
+  }
+
+  get tags() {
+    this.#tags ??= tagsView(this.#draft);
+    return this.#tags;
+  }
+
+  get variables() {
+    this.#variables ??= variablesView(this.#draft);
+    return this.#variables;
+  }
+
+  get auth() {
+    this.#auth ??= authView(this.#draft, this.#vault);
+    return this.#auth;
+  }
+
+  get owner() {
+    return ownerOf(live(this.#draft));
+  }
+
+  get agent() {
+    return live(this.#draft).handover?.agent;
+  }
+
+  expireAfter(expiration: Duration | null) {
+    const expiresAfterMs = expiration === null ? undefined : duration(this.#draft, 'expireAfter', expiration);
+    change(this.#draft, ({ expiresAfterMs: _old, ...session }) =>
+      expiresAfterMs === undefined ? session : { ...session, expiresAfterMs },
+    );
+  }
+
+  touch() {
+    const { now } = this.#draft;
+    change(this.#draft, (session) => (session.interactive ? session : touched(session, now())));
+  }
+
+  close(options?: { readonly outcome?: string }) {
+    change(this.#draft, (session) => (options?.outcome === undefined ? session : { ...session, outcome: options.outcome }));
+    this.#draft.closing ??= { at: this.#draft.now(), reason: 'bot' };
+  }
+
+  handoff(desk: string, to?: HandoffTo) {
+    handOff(this.#draft, desk, to);
+  }
+
+  explain(): Explanation {
+    return explain(this.#draft.record.session, this.#draft.policy, this.#draft.now());
+  }
 }
 
 /** Ids of throw-away sessions, while the store is out, start so. */
@@ -142,10 +174,10 @@ function dialogView(draft: Draft): Dialog {
 function tagsView(draft: Draft): SessionTags {
   return {
     get current() {
-      return live(draft).tags.current;
+      return shown(draft, live(draft).tags.current);
     },
     get historic() {
-      return live(draft).tags.historic;
+      return shown(draft, live(draft).tags.historic);
     },
     set: (current) => change(draft, (session) => ({ ...session, tags: retagged(session.tags, [...current]) })),
   };
@@ -198,39 +230,15 @@ function authView(draft: Draft, vault: Vault): SessionAuth {
   };
 }
 
-function live(draft: Draft): SessionState {
-  if (draft.record.session === undefined) {
-    throw new AdjournError('ADJ_NO_SESSION', 'No session is live in this conversation.', { where: draft.key });
-  }
-  return draft.record.session;
-}
-
-function change(draft: Draft, next: (session: SessionState) => SessionState): void {
-  writable(draft);
-  draft.record = { ...draft.record, session: next(live(draft)) };
-}
-
 function shown<T>(draft: Draft, value: T): T {
-  if (draft.state === 'open' || typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null) return value;
+  if (draft.state === 'open') {
+    if (draft.lent !== undefined && !draft.lent.has(value)) draft.lent.set(value, JSON.stringify(value));
+    return value;
+  }
   // What a turn leaves is frozen, and a view cannot guard frozen members: it shows a copy.
-  const free = draft.state === 'ended' ? (JSON.parse(JSON.stringify(value)) as T) : value;
+  const free = draft.state === 'ended' || Object.isFrozen(value) ? (JSON.parse(JSON.stringify(value)) as T) : value;
   return readonlyView(free, () => refusal(draft));
-}
-
-function writable(draft: Draft): void {
-  if (draft.state !== 'open') throw refusal(draft);
-}
-
-function refusal(draft: Draft): AdjournError {
-  return draft.state === 'shared'
-    ? new AdjournError('ADJ_TURN_SHARED', 'Another turn of this conversation holds the session.', {
-        where: draft.key,
-        hint: 'Change it by turn.update(session => …).',
-      })
-    : new AdjournError('ADJ_TURN_ENDED', 'The turn is over; this change would be lost.', {
-        where: draft.key,
-        hint: 'Await the work inside the handler, or give it to turn.waitUntil(promise).',
-      });
 }
 
 function duration(draft: Draft, setting: string, value: Duration): number {

@@ -1,22 +1,29 @@
-import type { Archive } from './archive.ts';
+import type { Archive, ClosedSession } from './archive.ts';
 import { engineKey } from './attach.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { type Activity, keyOf, partsOf } from './core/activity.ts';
-import type { Address, ConversationRecord } from './core/conversation.ts';
+import { type Contact, contactOf } from './contacts.ts';
+import { type Activity, keyOf } from './core/activity.ts';
+import type { Address } from './core/conversation.ts';
 import { type Explanation, explain } from './core/explain.ts';
-import type { Policy } from './core/policy.ts';
 import { transition } from './core/transition.ts';
+import { type Desk, type DeskOptions, openDesk } from './desk.ts';
 import { emitter, type Listener } from './emitter.ts';
-import { createEngine, type Engine } from './engine.ts';
+import { createEngine } from './engine.ts';
+import { erasureKind, resumeErasure } from './erasure.ts';
 import { AdjournError } from './errors.ts';
 import type { EventName } from './events.ts';
 import type { EndpointOptions, OrganizationOptions } from './hooks.ts';
+import { type InsightQuery, stats } from './insight.ts';
 import { freshSession } from './intake.ts';
-import type { Job } from './job.ts';
-import { jobOutside } from './outside.ts';
+import { type LivePage, type LiveQuery, liveSessions } from './live.ts';
+import { type LiveSettings, liveSettings } from './live-settings.ts';
+import { jobOutside, lookUp, storedJob } from './outside.ts';
 import { pacer } from './pacing.ts';
-import { rearm, survey } from './reconfigure.ts';
-import { type SettingsChange, settings } from './settings.ts';
+import { enforceRetention, retentionKind, scheduleRetention } from './retention.ts';
+import { checkScope } from './scope.ts';
+import { settings } from './settings.ts';
+import { settingsSync } from './settings-sync.ts';
+import type { StatsRow } from './stats.ts';
 import type { Store } from './store.ts';
 import type { Session, Turn } from './turn.ts';
 import { vault } from './vault.ts';
@@ -33,6 +40,8 @@ export interface Logger {
 export interface SessionsOptions<Data = unknown, Endpoint extends string = string> {
   /** Where conversations are kept. @default keyvStore(), in this process's memory */
   readonly store?: Store | undefined;
+  /** How many processes share these conversations. With `'many'` a store that only this process can see is refused. @default 'one' */
+  readonly processes?: 'one' | 'many' | undefined;
   /** What `session.data` starts as. @default () => ({}) */
   readonly initial?: (() => Data) | undefined;
   /** Session settings by endpoint. Its keys type every `endpoint` option. */
@@ -56,21 +65,6 @@ export interface SessionsOptions<Data = unknown, Endpoint extends string = strin
   readonly worker?: WorkerOptions | false | undefined;
 }
 
-/** What a change of settings would do, or did. */
-export interface ConfigureReport {
-  /** Live sessions on the endpoints concerned. */
-  readonly sessions: number;
-  /** Those that are over within a minute because of the change alone. */
-  readonly closing: number;
-}
-
-export interface ConfigureOptions {
-  /** `live`: for sessions that are live, too. `nextSession`: for those that begin from now on. @default 'live' */
-  readonly apply?: 'live' | 'nextSession' | undefined;
-  /** Only says what would happen. @default false */
-  readonly dryRun?: boolean | undefined;
-}
-
 /**
  * Sessions of all endpoints of a bot. Adapters plug them into the hosts; the bot reaches its session through them.
  * @typeParam Data what `session.data` holds; JSON
@@ -91,7 +85,8 @@ export interface Sessions<Data = unknown, Endpoint extends string = string> {
   /**
    * Runs work in a conversation outside any request: a payment webhook, a finished job, a cron task. It is no activity: the clock does not move.
    * Inside a turn of the same conversation it joins that turn.
-   * @throws AdjournError `LEASE_TIMEOUT` when the conversation stays busy for a minute, `STORE_UNAVAILABLE`
+   * @throws AdjournError `LEASE_TIMEOUT` when the conversation stays busy for a minute, `STORE_UNAVAILABLE`, also where what was done
+   * could not be saved
    */
   run<T>(key: string, work: (turn: Turn<Data>) => Promise<T>): Promise<T>;
   /**
@@ -105,19 +100,40 @@ export interface Sessions<Data = unknown, Endpoint extends string = string> {
   ): Promise<{ readonly key: string; readonly id: string }>;
   /** The effective expiration of a conversation's session, and everything that led to it. @throws AdjournError `STORE_UNAVAILABLE` */
   explain(key: string): Promise<Explanation>;
+  /** Settings changed while running, in all processes. */
+  readonly settings: LiveSettings<Endpoint>;
   /**
-   * Changes settings while running: those given replace those that stand, others stay. A session that the change alone would end
-   * lives for another minute; whatever changes, nothing is closed twice and none that was over is revived.
-   * @throws AdjournError `ADJ_CONFIG_INVALID` and nothing has changed, `STORE_UNAVAILABLE`
+   * A desk where people take over from the bot. Call it once per name, alike in every process that runs bots or the worker.
+   * @throws AdjournError `ADJ_CONFIG_INVALID`
    */
-  configure(change: SettingsChange, options?: ConfigureOptions): Promise<ConfigureReport>;
+  desk(name: string, options: DeskOptions<Data>): Desk;
+  /**
+   * Counts over closed and live sessions: by day, endpoint, reason and more.
+   * @throws AdjournError `STORE_UNAVAILABLE`
+   */
+  stats(query: InsightQuery): Promise<readonly StatsRow[]>;
+  /**
+   * A session that is over, with what led to its end (`why`); undefined where the archive has none of that name.
+   * @throws AdjournError `STORE_UNAVAILABLE`
+   */
+  closed(session: string): Promise<ClosedSession | undefined>;
+  /**
+   * Sessions that are not closed yet, of all conversations, a page at a time.
+   * @throws AdjournError `STORE_UNAVAILABLE`, `ADJ_CONFIG_INVALID` if `after` is none of ours
+   */
+  live(query?: LiveQuery): Promise<LivePage>;
+  /** What one contact went through: sessions, transcripts, other identities; and how to erase them. @param key of a conversation */
+  contact(key: string): Contact;
   /** Ends a conversation's live session with reason `api`. @returns whether one was live */
   end(key: string): Promise<boolean>;
-  /** Begins to close and warn; happens by itself with the first adapter unless `worker` is false. */
+  /**
+   * Begins to close and warn, and to look for settings changed elsewhere; happens by itself with the first adapter, where `worker` is
+   * false without the closing.
+   */
   start(): void;
   /** Stops that, and waits for what is under way. */
   stop(): Promise<void>;
-  /** Does everything that is due now, once: for a cron route. @returns how many conversations were looked after */
+  /** Reads the settings and does everything that is due now, once: for a cron route. @returns how many conversations were looked after */
   sweep(): Promise<number>;
   /** Listens to events of one name, or to all with `'*'`. @returns stops listening */
   on<Name extends EventName | '*'>(name: Name, listener: Listener<Name>): () => void;
@@ -129,13 +145,14 @@ const defaultLeaseMs = 30_000;
 
 /**
  * Sessions over a store. {@link createSessions} of the package's root is this with a default store.
- * @throws AdjournError `ADJ_CONFIG_INVALID` naming the endpoint and the value
+ * @throws AdjournError `ADJ_CONFIG_INVALID` naming the endpoint and the value, `ADJ_STORE_SCOPE`
  */
 export function sessionsOver<Data, Endpoint extends string>(
   store: Store,
   options: SessionsOptions<Data, Endpoint>,
 ): Sessions<Data, Endpoint> {
   const { clock = systemClock, logger = console, leaseMs = defaultLeaseMs, organization = {} } = options;
+  checkScope(store.capabilities, options.processes ?? 'one', logger);
   const engine = createEngine({
     store,
     clock,
@@ -154,8 +171,20 @@ export function sessionsOver<Data, Endpoint extends string>(
     pace: pacer(),
     warn: (line) => logger.warn(line),
   });
-  const worker = createWorker(engine, options.worker || {});
-  if (options.worker !== false) engine.mounted = worker.start;
+  engine.chores.set(erasureKind, (id) => resumeErasure(engine, id));
+  engine.chores.set(retentionKind, () => enforceRetention(engine));
+  const sync = settingsSync(engine, logger);
+  const worker = createWorker(engine, sync, options.worker || {});
+  const start = () => {
+    sync.start();
+    worker.start();
+    void scheduleRetention(engine).catch((error) => engine.report(error, { channel: 'archive', endpoint: 'all' }));
+  };
+  const stop = async () => {
+    await Promise.all([sync.stop(), worker.stop()]);
+    await engine.scribe.flush();
+  };
+  engine.mounted = options.worker === false ? sync.start : start;
   const typed = (turn: Turn | undefined) => turn as Turn<Data> | undefined;
   const sessions: Sessions<Data, Endpoint> = {
     clock,
@@ -165,9 +194,10 @@ export function sessionsOver<Data, Endpoint extends string>(
     async run(key, work) {
       const current = engine.current(key);
       if (current !== undefined) return work(current.turn as Turn<Data>);
-      return engine.visit(await outside(engine, key), (turn) => work(turn as Turn<Data>));
+      return engine.visit(await storedJob(engine, key, 'run'), (turn) => work(turn as Turn<Data>));
     },
     async open(address, { reason } = {}) {
+      await engine.settled();
       const activity: Activity = {
         kind: 'lifecycle',
         type: 'open',
@@ -190,22 +220,17 @@ export function sessionsOver<Data, Endpoint extends string>(
       return { key, id: record.session?.id ?? '' };
     },
     async explain(key) {
-      const { policy, record } = await find(engine, key);
+      const { policy, record } = await lookUp(engine, key);
       return explain(record?.session, policy, clock.now());
     },
-    async configure(change, { apply = 'live', dryRun = false } = {}) {
-      const now = clock.now();
-      const before = (channel: string, endpoint: string) => engine.settings.policy(channel, endpoint);
-      const concerns = (endpoint: string) => change.organization !== undefined || Object.hasOwn(change.endpoints ?? {}, endpoint);
-      const report = await survey(store, before, engine.settings.preview(change, now, apply), concerns, now);
-      if (!dryRun) {
-        engine.settings.configure(change, now, apply);
-        await rearm(engine, report.keys);
-      }
-      return { sessions: report.sessions, closing: report.closing };
-    },
+    settings: liveSettings(engine, sync),
+    stats: (query) => stats(engine, query),
+    closed: async (session) => engine.archive?.find(session),
+    live: (query) => liveSessions(engine, query),
+    contact: (key) => contactOf(engine, key),
+    desk: (name, options) => openDesk(engine, name, options),
     async end(key) {
-      const job = await outside(engine, key);
+      const job = await storedJob(engine, key, 'run');
       let ended = false;
       await engine.change(job, (before) => {
         const next = transition(before, { type: 'ended', reason: 'api' }, job.policy, clock.now());
@@ -214,30 +239,17 @@ export function sessionsOver<Data, Endpoint extends string>(
       });
       return ended;
     },
-    start: worker.start,
-    stop: worker.stop,
+    start,
+    stop,
     sweep: worker.sweep,
     on: engine.emitter.on,
     async close() {
-      await worker.stop();
+      await stop();
       await engine.boxes.drained();
       await Promise.allSettled([...engine.background]);
+      await engine.scribe.flush();
       await store.close();
     },
   };
   return Object.defineProperty(sessions, engineKey, { value: engine });
-}
-
-async function find(engine: Engine, key: string): Promise<{ policy: Policy; record: ConversationRecord | undefined }> {
-  const { channel, endpoint } = partsOf(key);
-  const page = await engine.store.find({ keys: [key], limit: 1 });
-  const record = (page.records[0]?.record ?? undefined) as ConversationRecord | undefined;
-  if (record?.movedTo !== undefined) return find(engine, record.movedTo);
-  return { policy: engine.settings.policy(channel, endpoint), record };
-}
-
-/** A job in a conversation whose address is the stored one. */
-async function outside(engine: Engine, key: string): Promise<Job> {
-  const { record } = await find(engine, key);
-  return jobOutside(engine, key, 'run', record?.address);
 }

@@ -1,4 +1,5 @@
 import type { AdapterOptions, Capabilities } from './adapter.ts';
+import { calendarOf } from './calendar.ts';
 import type { Activity } from './core/activity.ts';
 import { fold, wordsOf } from './core/commands.ts';
 import { odditiesOf } from './core/due.ts';
@@ -10,6 +11,8 @@ import {
   type Policy,
   resolvePolicy,
 } from './core/policy.ts';
+import { levelOf, noSettings, type Overrides, overridesOf, type SettingsRecord, valuesOf } from './core/settings-record.ts';
+import { timingChanges, withWho } from './core/timing-changes.ts';
 import { AdjournError } from './errors.ts';
 import type { EndpointFunctions } from './hooks.ts';
 import { type CommonOptions, inlineSettings, isSet, type Options, pickFunctions, plain } from './options.ts';
@@ -20,39 +23,37 @@ export interface ChannelTraits {
   readonly capabilities: Capabilities;
 }
 
-/** A change of settings while running. Members that are there replace those members; others stay. */
-export interface SettingsChange {
-  readonly endpoints?: Readonly<Record<string, EndpointSettings>> | undefined;
-  readonly organization?: OrganizationSettings | undefined;
-}
-
 /** The settings of all endpoints: where each policy comes from. */
 export interface Settings {
   /** The effective policy of an endpoint on a channel. */
-  policy(channel: string, endpoint: string): Policy;
+  readonly policy: Policies;
   /** The endpoint's own functions, or the organisation's. */
   functions(channel: string, endpoint: string): EndpointFunctions;
-  /** Whether a channel is mounted in this process. */
-  mounted(channel: string): boolean;
+  /** The endpoints that were met in this process, on their channels. */
+  places(): Iterable<readonly [channel: string, endpoint: string]>;
+  /** Whether a channel is mounted in this process; without a name, whether any is. */
+  mounted(channel?: string): boolean;
+  /** Whether this process has an endpoint of that name, in its settings or mounted. */
+  knows(endpoint: string): boolean;
   /**
    * Mounts a channel: checks its endpoint's settings, and returns which endpoint an activity belongs to.
    * @throws AdjournError `ADJ_CONFIG_INVALID`, `ADJ_NO_ENDPOINT`
    */
   mount(channel: ChannelTraits, options: AdapterOptions): (activity: Activity) => string | undefined;
-  /**
-   * What policies would be after a change.
-   * @throws AdjournError `ADJ_CONFIG_INVALID`, and nothing has changed
-   */
-  preview(change: SettingsChange, at: number, apply: 'live' | 'nextSession'): (channel: string, endpoint: string) => Policy;
-  /** Makes a change. @throws AdjournError `ADJ_CONFIG_INVALID`, and nothing has changed */
-  configure(change: SettingsChange, at: number, apply: 'live' | 'nextSession'): void;
+  /** What policies are under changes made while running. @throws AdjournError `ADJ_CONFIG_INVALID` if they cannot work with this code */
+  under(record: SettingsRecord): Policies;
+  /** Lets changes made while running count from now on. @throws AdjournError `ADJ_CONFIG_INVALID`, and nothing has changed */
+  adopt(record: SettingsRecord): void;
+  /** The settings that count now, without functions. */
+  inEffect(): SettingsByLevel;
 }
 
-/** Everything policies are made of at one time. */
-interface State {
-  readonly endpoints: Readonly<Record<string, Options>>;
-  readonly organization: CommonOptions;
-  readonly change?: { readonly at: number; readonly apply: 'live' | 'nextSession'; readonly before: State } | undefined;
+export type Policies = (channel: string, endpoint: string) => Policy;
+
+/** Settings as plain data. */
+export interface SettingsByLevel {
+  readonly organization: OrganizationSettings;
+  readonly endpoints: Readonly<Record<string, EndpointSettings>>;
 }
 
 /**
@@ -66,22 +67,32 @@ export function settings(
 ): Settings {
   const channels = new Map<string, ChannelTraits>();
   const inline = new Map<string, EndpointSettings>();
+  /** Endpoints of this process, with the channel they were last seen on. */
+  const known = new Map(Object.keys(endpoints).map((name) => [name, '']));
+  /** Every place that a policy was asked for. */
+  const seen = new Map<string, readonly [channel: string, endpoint: string]>();
   const policies = new Map<string, Policy>();
-  let state: State = { endpoints, organization };
+  let current = noSettings;
+  let overrides = overridesOf(current);
 
-  const optionsOf = (from: State, channel: string, endpoint: string): Options =>
-    inline.get(`${channel}/${endpoint}`) ??
-    (Object.hasOwn(from.endpoints, endpoint) ? from.endpoints[endpoint] : undefined) ??
-    {};
-  const functionsOf = (from: State, channel: string, endpoint: string): EndpointFunctions => {
-    const own = optionsOf(from, channel, endpoint);
-    const common = Object.entries(pickFunctions(from.organization));
-    return { ...Object.fromEntries(common.filter(([name]) => !isSet(own, name))), ...pickFunctions(own) };
+  const inCode = (channel: string, endpoint: string): Options =>
+    inline.get(`${channel}/${endpoint}`) ?? (Object.hasOwn(endpoints, endpoint) ? endpoints[endpoint] : undefined) ?? {};
+  const ownUnder = (changed: Overrides, channel: string, endpoint: string): Options => ({
+    ...inCode(channel, endpoint),
+    ...valuesOf(levelOf(changed, endpoint)),
+  });
+  const commonUnder = (changed: Overrides): CommonOptions => ({ ...organization, ...valuesOf(changed.organization) });
+  const functionsOf = (own: Options, common: CommonOptions): EndpointFunctions => {
+    const inherited = Object.entries(pickFunctions(common)).filter(([name]) => !isSet(own, name));
+    return { ...Object.fromEntries(inherited), ...pickFunctions(own) };
   };
-  const resolve = (from: State, channel: string, endpoint: string): Policy => {
+  const resolve = (changed: Overrides, channel: string, endpoint: string) => {
     const traits = channels.get(channel);
-    const functions = functionsOf(from, channel, endpoint);
-    const { policy, problems } = resolvePolicy(plain(optionsOf(from, channel, endpoint)), plain(from.organization), {
+    const own = ownUnder(changed, channel, endpoint);
+    const common = commonUnder(changed);
+    const functions = functionsOf(own, common);
+    const { policy, problems } = resolvePolicy(plain(own), plain(common), {
+      calendarOf,
       channel: traits && factsOf(traits),
       hooks: {
         onClosing: functions.onClosing !== undefined,
@@ -90,56 +101,55 @@ export function settings(
         closingMessage: functions.closingMessage !== undefined,
         carryOver: functions.carryOver !== undefined,
       },
-      composedBy:
-        functions.closingMessage && (isSet(optionsOf(from, channel, endpoint), 'closingMessage') ? 'endpoint' : 'organization'),
+      composedBy: functions.closingMessage && (isSet(own, 'closingMessage') ? 'endpoint' : 'organization'),
     });
-    const [problem] = problems;
+    return { policy: { ...policy, expiration: withWho(policy.expiration, changed, endpoint) }, problem: problems[0] };
+  };
+  /** The policy under settings that are to count. @throws AdjournError `ADJ_CONFIG_INVALID` */
+  const checked = (record: SettingsRecord, channel: string, endpoint: string): Policy => {
+    const { policy, problem } = resolve(overridesOf(record), channel, endpoint);
     if (problem)
       throw new AdjournError('ADJ_CONFIG_INVALID', problem.message, { where: `endpoint ${endpoint}, ${problem.setting}` });
-    refuseReserved(policy, endpoint, traits);
-    if (from.change === undefined) return policy;
-    const { at, apply } = from.change;
-    const { expiration: before, change: earlier } = resolve(from.change.before, channel, endpoint);
-    if (JSON.stringify(before) === JSON.stringify(policy.expiration)) return { ...policy, change: earlier };
-    return { ...policy, change: { at, apply, before, earlier } };
+    refuseReserved(policy, endpoint, channels.get(channel));
+    const change = timingChanges(record, endpoint, (changed) => resolve(changed, channel, endpoint).policy);
+    return { ...policy, change };
   };
-  const policy = (channel: string, endpoint: string): Policy => {
+  /** A place first seen when changes count that cannot work there has its settings as in code: the changes were made without it. */
+  const workable: Policies = (channel, endpoint) => {
+    const asInCode = checked(noSettings, channel, endpoint);
+    if (current.version === 0) return asInCode;
+    try {
+      return checked(current, channel, endpoint);
+    } catch (error) {
+      log.warn(`adjourn: ${channel} endpoint ${endpoint}: its settings count as in code. ${(error as Error).message}`);
+      return asInCode;
+    }
+  };
+  const policy: Policies = (channel, endpoint) => {
     const key = `${channel}/${endpoint}`;
-    const known = policies.get(key);
-    if (known) return known;
-    const made = resolve(state, channel, endpoint);
+    const found = policies.get(key);
+    if (found) return found;
+    const made = workable(channel, endpoint);
+    seen.set(key, [channel, endpoint]);
     policies.set(key, made);
     if (channels.has(channel)) {
       for (const oddity of odditiesOf(made)) log.warn(`adjourn: ${channel} endpoint ${endpoint}: ${oddity}`);
     }
     return made;
   };
-  const changed = (change: SettingsChange, at: number, apply: 'live' | 'nextSession'): State => {
-    const names = Object.keys(change.endpoints ?? {});
-    const strange = names.find((name) => [...inline.keys()].some((key) => key.endsWith(`/${name}`)));
-    if (strange !== undefined) {
-      throw new AdjournError('ADJ_CONFIG_INVALID', 'Its settings stand in the adapter options.', {
-        where: `endpoint ${strange}`,
-        hint: 'Move them into createSessions({ endpoints }) to change them while running.',
-      });
-    }
-    const merged = names.map((name) => [name, { ...state.endpoints[name], ...change.endpoints?.[name] }] as const);
-    const next: State = {
-      endpoints: { ...state.endpoints, ...Object.fromEntries(merged) },
-      organization: { ...state.organization, ...change.organization },
-      change: { at, apply, before: state },
-    };
-    for (const endpoint of new Set([...Object.keys(next.endpoints), ...mountedEndpoints(policies)])) resolve(next, '', endpoint);
-    for (const key of policies.keys()) resolve(next, ...(key.split('/') as [string, string]));
-    return next;
+  const check = (record: SettingsRecord): void => {
+    for (const endpoint of Object.keys(endpoints)) checked(record, '', endpoint);
+    for (const [channel, endpoint] of seen.values()) checked(record, channel, endpoint);
   };
 
-  for (const endpoint of Object.keys(endpoints)) resolve(state, '', endpoint);
+  check(noSettings);
 
   return {
     policy,
-    functions: (channel, endpoint) => functionsOf(state, channel, endpoint),
-    mounted: (channel) => channels.has(channel),
+    functions: (channel, endpoint) => functionsOf(ownUnder(overrides, channel, endpoint), commonUnder(overrides)),
+    places: () => seen.values(),
+    mounted: (channel) => (channel === undefined ? channels.size > 0 : channels.has(channel)),
+    knows: (endpoint) => known.has(endpoint),
     mount(channel, options) {
       channels.set(channel.name, channel);
       const { endpoint = channel.name, accounts } = options;
@@ -148,6 +158,7 @@ export function settings(
         checkName(endpoint, options.endpoint !== undefined && own === undefined, endpoints);
         if (own !== undefined) setInline(inline, endpoints, channel.name, endpoint, own);
         policies.delete(`${channel.name}/${endpoint}`);
+        known.set(endpoint, channel.name);
         const effective = policy(channel.name, endpoint);
         const words = wordsOf(effective.commands).map((word) => `"${word}"`);
         const place = `adjourn: ${channel.name} endpoint ${endpoint}:`;
@@ -160,22 +171,33 @@ export function settings(
       }
       return (activity) => {
         if (accounts !== undefined && activity.account !== undefined && !accounts.includes(activity.account)) return undefined;
-        return typeof endpoint === 'string' ? endpoint : endpoint(activity);
+        if (typeof endpoint === 'string') return endpoint;
+        const name = endpoint(activity);
+        if (name !== undefined) known.set(name, channel.name);
+        return name;
       };
     },
-    preview(change, at, apply) {
-      const next = changed(change, at, apply);
-      return (channel, endpoint) => resolve(next, channel, endpoint);
+    under(record) {
+      check(record);
+      const made = new Map<string, Policy>();
+      return (channel, endpoint) => {
+        const key = `${channel}/${endpoint}`;
+        const found = made.get(key) ?? checked(record, channel, endpoint);
+        made.set(key, found);
+        return found;
+      };
     },
-    configure(change, at, apply) {
-      state = changed(change, at, apply);
+    adopt(record) {
+      check(record);
+      current = record;
+      overrides = overridesOf(record);
       policies.clear();
     },
+    inEffect() {
+      const all = [...known].map(([name, channel]) => [name, plain(ownUnder(overrides, channel, name))]);
+      return { organization: plain(commonUnder(overrides)), endpoints: Object.fromEntries(all) };
+    },
   };
-}
-
-function mountedEndpoints(policies: ReadonlyMap<string, Policy>): string[] {
-  return [...policies.keys()].map((key) => key.slice(key.indexOf('/') + 1));
 }
 
 function factsOf({ name, capabilities }: ChannelTraits): ChannelFacts {

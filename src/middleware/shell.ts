@@ -2,10 +2,11 @@ import type { Replay, Send } from './adapter.ts';
 import type { Archive } from './archive.ts';
 import type { Clock } from './clock.ts';
 import { type Conductor, conductor } from './conduct.ts';
-import { acknowledgementOf, commandOf } from './core/commands.ts';
+import { acknowledgementOf } from './core/commands.ts';
 import { type ConversationRecord, withoutReceived } from './core/conversation.ts';
 import type { SessionEvent } from './core/effect.ts';
 import type { Policy } from './core/policy.ts';
+import type { DeskSetup } from './desk-room.ts';
 import type { Emitter } from './emitter.ts';
 import { AdjournError, isAdjournError } from './errors.ts';
 import type { AdjournEvent, EventOrigin } from './events.ts';
@@ -14,10 +15,12 @@ import { type Hosts, hostRegistry } from './hosts.ts';
 import { freshSession, type Intake, intake } from './intake.ts';
 import type { Job } from './job.ts';
 import { type Mailbox, mailbox, type Slot } from './mailbox.ts';
+import { nobody, type Observer } from './observer.ts';
 import { deliverOutbox, type InHand, nothingInHand } from './outbox.ts';
 import type { Pace } from './pacing.ts';
 import { probe } from './probe.ts';
 import { type Held, type Records, records } from './records.ts';
+import { type Scribe, scribe } from './scribe.ts';
 import type { Settings } from './settings.ts';
 import type { Store } from './store.ts';
 import type { Vault } from './vault.ts';
@@ -46,10 +49,22 @@ export interface Shell extends ShellParts {
   readonly boxes: Mailbox;
   readonly book: Records;
   readonly stage: Conductor;
+  /** The desks that this process knows, by name. */
+  readonly desks: Map<string, DeskSetup>;
+  /** What to do when a record is due that is no conversation's, by its kind; false: somebody else knows how. */
+  readonly chores: Map<string, (name: string) => Promise<boolean>>;
+  /** Stands around turns, closes and sweeps. */
+  observer: Observer;
   /** Told when a channel is mounted. */
   mounted: () => void;
   /** Told when a record wants to be looked at again, epoch ms. */
   woken: (at: number) => void;
+  /** Writes transcripts. */
+  readonly scribe: Scribe;
+  /** Told when a record is saved, and with it a wake-up by the settings of now. */
+  arming: (key: string) => void;
+  /** Resolves when settings that may have changed elsewhere have been read; undefined: they are fresh. Never rejects. */
+  settled: () => Promise<void> | undefined;
   /** Work that goes on after its turn; `sessions.close()` waits for it. */
   readonly background: Set<Promise<unknown>>;
   readonly inHand: InHand;
@@ -61,6 +76,8 @@ export interface Shell extends ShellParts {
   save(job: Job, held: Held, record: ConversationRecord, told: readonly Told[]): Promise<boolean>;
   /** Gives consumed commands and duplicates their answers. What fails here was saved all the same, and is reported. */
   answer(job: Job, taken: Pick<Intake, 'consumed' | 'dropped'>, saved: boolean): Promise<void>;
+  /** Does something after its turn, in the background; what goes wrong with it is reported. */
+  later(job: Job, work: () => Promise<unknown>): void;
   /** Tells events of one decision. */
   tell(job: Job, events: readonly object[], decidedAt?: number): void;
   /** Tells of a failure that has nowhere else to go. */
@@ -79,10 +96,14 @@ export function createShell(parts: ShellParts): Shell {
     store,
     clock,
     parts.leaseMs,
-    ({ channel, endpoint }) => parts.settings.policy(channel, endpoint),
+    ({ channel, endpoint, key }) => {
+      shell.arming(key);
+      return parts.settings.policy(channel, endpoint);
+    },
     (at) => shell.woken(at),
   );
   const boxes = mailbox();
+  const desks = new Map<string, DeskSetup>();
   const emit = (event: object, where: Where, decidedAt = realNow()) =>
     emitter.emit({ at: clock.now(), ...event, ...where, decidedAt } as AdjournEvent);
   const tell: Shell['tell'] = (job, events, decidedAt) => {
@@ -98,8 +119,14 @@ export function createShell(parts: ShellParts): Shell {
     hosts,
     boxes,
     book,
+    desks,
+    chores: new Map(),
+    observer: nobody,
     mounted: () => {},
     woken: () => {},
+    scribe: scribe(parts.archive, (error) => report(error, { channel: 'archive', endpoint: 'all' })),
+    arming: () => {},
+    settled: () => undefined,
     background: new Set(),
     inHand: nothingInHand(),
     async underLease(job, work) {
@@ -116,7 +143,7 @@ export function createShell(parts: ShellParts): Shell {
       }
       return shell.underLease({ ...job, key: moved }, work);
     },
-    stage: conductor(clock, hosts, parts.vault, (error, job) => report(error, whereOf(job))),
+    stage: conductor({ clock, hosts, vault: parts.vault, desks }, (error, job) => report(error, whereOf(job))),
     decide: (job, record, { policy = job.policy, returns } = {}) =>
       intake(record, job.items, {
         arrivedAt: job.arrivedAt,
@@ -128,7 +155,9 @@ export function createShell(parts: ShellParts): Shell {
       }),
     async save(job, held, record, told) {
       try {
-        await book.commit(job, held.lease, job.receivedAs === undefined ? record : withoutReceived(record, job.receivedAs));
+        const kept = job.receivedAs === undefined ? record : withoutReceived(record, job.receivedAs);
+        await (held.onward ? book.save : book.commit)(job, held.lease, kept);
+        held.onward?.(kept);
       } catch (error) {
         const code = isAdjournError(error) ? error.code : 'STORE_UNAVAILABLE';
         report(error, whereOf(job));
@@ -138,23 +167,25 @@ export function createShell(parts: ShellParts): Shell {
       for (const [events, decidedAt] of told) tell(job, events, decidedAt);
       // What others have saved they deliver themselves; if they died, the worker does.
       const ours = told.flatMap(([events]) => events).flatMap((event) => (event.type === 'closed' ? [event.session] : []));
-      if (ours.length > 0) {
+      const outbox = (record.outbox ?? []).filter((effect) => ours.includes(effect.id) || !('closed' in effect));
+      if (outbox.length > 0) {
         for (const id of ours) shell.inHand.told.add(id);
-        const outbox = (record.outbox ?? []).filter(({ id }) => ours.includes(id));
-        const after: Promise<unknown> = deliverOutbox(shell, job, { ...record, outbox })
-          .catch((error) => report(error, whereOf(job)))
-          .finally(() => shell.background.delete(after));
-        shell.background.add(after);
+        shell.later(job, () => deliverOutbox(shell, job, { ...record, outbox }));
       }
       return true;
+    },
+    later(job, work) {
+      const after: Promise<unknown> = work()
+        .catch((error) => report(error, whereOf(job)))
+        .finally(() => shell.background.delete(after));
+      shell.background.add(after);
     },
     async answer(job, taken, saved) {
       const { commands } = job.policy;
       try {
-        for (const activity of taken.consumed) {
-          const command = commandOf(activity, commands);
+        for (const { activity, command } of taken.consumed) {
           const text = saved && command ? acknowledgementOf(command, activity.locale, commands) : undefined;
-          await job.delivery.consumed(text, activity);
+          await shell.stage.quietly(() => job.delivery.consumed(text, activity));
         }
         for (const activity of taken.dropped) await job.delivery.duplicate(activity);
       } catch (error) {
@@ -169,12 +200,7 @@ export function createShell(parts: ShellParts): Shell {
 
 /** A place in a conversation's queue; leaving it is the end of the turn. */
 export function enter(boxes: Mailbox, job: Job, ids: readonly string[]): Slot {
-  const slot = boxes.enter(job.key, ids);
-  const leave = () => {
-    slot.leave();
-    probe('ended', job);
-  };
-  return { ...slot, leave };
+  return boxes.enter(job.key, ids, () => probe('ended', job));
 }
 
 export function busy(job: Job): AdjournError {

@@ -1,4 +1,5 @@
 import type { Activity } from './core/activity.ts';
+import type { Owner } from './core/desk.ts';
 import type { Duration } from './core/duration.ts';
 import type { Explanation } from './core/explain.ts';
 import type { DialogFrame, EndedSession, StartReason, Tags } from './core/session.ts';
@@ -64,9 +65,21 @@ export interface Session<Data = unknown> {
   touch(): void;
   /** Ends the session when the turn ends, with reason `bot`. */
   close(options?: { readonly outcome?: string }): void;
+  /** Who answers: while it is `queue` or `agent`, the user's messages go to the desk, not to the bot's handler. */
+  readonly owner: Owner;
+  /** Whose conversation it is, while an agent owns it. */
+  readonly agent: string | undefined;
+  /**
+   * Gives the session to people when the turn ends; while an agent has it, nothing changes.
+   * @param desk a desk's name, see `sessions.desk`
+   * @param to to whomever the desk's rule chooses, to the queue until somebody takes it, or to one agent. @default 'rule'
+   */
+  handoff(desk: string, to?: HandoffTo): void;
   /** The effective expiration and every input to it. */
   explain(): Explanation;
 }
+
+export type HandoffTo = 'rule' | 'queue' | { readonly agent: string };
 
 /** The stack of open dialogs. */
 export interface Dialog {

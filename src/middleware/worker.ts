@@ -1,5 +1,6 @@
 import { attend } from './attend.ts';
 import type { Engine } from './engine.ts';
+import type { SettingsSync } from './settings-sync.ts';
 
 /** How hard the worker works. */
 export interface WorkerOptions {
@@ -26,7 +27,12 @@ const claimMs = 60_000;
 
 const portionsPerSecond = 20;
 
-export function createWorker(shell: Engine, options: WorkerOptions = {}): Worker {
+/** @param settings those that count: without knowing them it does nothing */
+export function createWorker(
+  shell: Engine,
+  settings: Pick<SettingsSync, 'known' | 'refresh'>,
+  options: WorkerOptions = {},
+): Worker {
   const { rate = 200, concurrency = 16, pollMs = 5_000 } = options;
   const { clock, store } = shell;
   // In small portions, so that turns come in between.
@@ -56,14 +62,15 @@ export function createWorker(shell: Engine, options: WorkerOptions = {}): Worker
     nap = undefined;
   };
 
-  const take = (key: string, done: () => void, signal?: AbortSignal): void => {
+  const take = (key: string, done: () => void, signal?: AbortSignal): Promise<void> => {
     const work = attend(shell, key)
       .then((attended) => {
-        if (attended) done();
-        else if (signal !== undefined && shell.boxes.isBusy(key)) void takeLater(key, done, signal);
+        if (attended === 'done') done();
+        else if (signal !== undefined && attended === 'busy') void takeLater(key, done, signal);
       })
       .finally(() => underWay.delete(work));
     underWay.add(work);
+    return work;
   };
 
   /**
@@ -75,7 +82,7 @@ export function createWorker(shell: Engine, options: WorkerOptions = {}): Worker
     awaited.add(key);
     await shell.boxes.left(key);
     awaited.delete(key);
-    if (!signal.aborted) take(key, done, signal);
+    if (!signal.aborted) void take(key, done, signal);
   };
 
   /** Takes everything that is due, no faster than the rate; the last of it may still be under way then. */
@@ -86,7 +93,10 @@ export function createWorker(shell: Engine, options: WorkerOptions = {}): Worker
       const began = clock.now();
       const room = Math.min(slice, concurrency - underWay.size);
       const keys = await store.claimDue(began, room, claimMs);
-      for (const key of keys) take(key, done, signal);
+      if (keys.length > 0) {
+        const { length: count } = keys;
+        void shell.observer.around('sweep', { count }, () => Promise.all(keys.map((key) => take(key, done, signal))));
+      }
       if (keys.length < room) return;
       await clock.sleep(Math.max(0, began + (room * 1_000) / rate - clock.now()), signal);
     }
@@ -96,9 +106,10 @@ export function createWorker(shell: Engine, options: WorkerOptions = {}): Worker
     while (!signal.aborted) {
       let next: number | null = null;
       try {
-        await drain(() => {}, signal);
+        const known = await settings.known();
+        if (known) await drain(() => {}, signal);
         heard = Number.POSITIVE_INFINITY;
-        next = await store.nextWake();
+        if (known) next = await store.nextWake();
       } catch (error) {
         // A store that is out is asked again at the next look, not before.
         heard = Number.POSITIVE_INFINITY;
@@ -126,6 +137,7 @@ export function createWorker(shell: Engine, options: WorkerOptions = {}): Worker
       await settled();
     },
     async sweep() {
+      await settings.refresh();
       let looked = 0;
       await drain(() => {
         looked += 1;

@@ -1,4 +1,5 @@
 import { AdjournError } from '../middleware/errors.ts';
+import { processScoped } from '../middleware/scope.ts';
 import type { FindQuery, Lease, Store, StoredRecord } from '../middleware/store.ts';
 import { cataloguing } from './support/catalogue.ts';
 import { inner } from './support/keyv-calls.ts';
@@ -13,6 +14,8 @@ export interface KeyvStoreOptions {
   readonly durable?: boolean | undefined;
   /** How long one call to the Keyv may take before it counts as an outage, milliseconds. @default 2000 */
   readonly timeoutMs?: number | undefined;
+  /** How many processes share the backend. `'many'` is refused: a Keyv has no leases that several of them could see. @default 'one' */
+  readonly processes?: 'one' | 'many' | undefined;
 }
 
 /**
@@ -21,10 +24,11 @@ export interface KeyvStoreOptions {
  * iterator when it is first needed.
  *
  * The Keyv is told to throw on errors and gets an error listener; it stays the caller's to disconnect.
- * @throws AdjournError `ADJ_CONFIG_INVALID` if it is no Keyv of these versions.
+ * @throws AdjournError `ADJ_CONFIG_INVALID` if it is no Keyv of these versions, `ADJ_STORE_SCOPE` if many processes are to share it.
  */
 export function keyvStore(keyv?: KeyvLike, options: KeyvStoreOptions = {}): Store {
   const { durable = keyv !== undefined && !isInMemory(keyv), timeoutMs = 2_000 } = options;
+  if (options.processes === 'many') throw processScoped('keyvStore');
   if (keyv !== undefined) checkKeyv(keyv);
   const records = keyv === undefined ? mapRecords() : keyvRecords(keyv, timeoutMs);
   const leases = processLeases();

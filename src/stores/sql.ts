@@ -1,13 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import { AdjournError, isAdjournError } from '../middleware/errors.ts';
 import type { Lease, Store, StoredRecord } from '../middleware/store.ts';
 import { toRecord, toText } from './support/records.ts';
 import type { Result, Row, Tables } from './support/sql-dialect.ts';
 import { dialectOf, migration, prefixed, type SqlDriver, type SqlOptions } from './support/sql-driver.ts';
 import { giveBacks } from './support/sql-give-backs.ts';
+import { handoverIn, processOf } from './support/sql-handover.ts';
 import { fromColumn, rangeOf, toColumn } from './support/sql-keys.ts';
 import { waitingLine } from './support/sql-line.ts';
 import { lineTables } from './support/sql-line-tables.ts';
+import type { Values } from './support/sql-text.ts';
 import { wakeUps } from './support/sql-wake-ups.ts';
+import { together } from './support/together.ts';
 
 export { sqlArchive } from './support/sql-archive.ts';
 export type { SqlDriver, SqlOptions };
@@ -27,44 +31,59 @@ export type { SqlDriver, SqlOptions };
 export function sqlStore(driver: SqlDriver, options: SqlOptions = {}): Store {
   const prefix = prefixed(options);
   const dialect = dialectOf(driver, options);
-  const tables: Tables = { conversations: `${prefix}_conversations`, line: `${prefix}_line`, channel: `${prefix}_released` };
+  const tables: Tables = {
+    conversations: `${prefix}_conversations`,
+    line: `${prefix}_line`,
+    processes: `${prefix}_processes`,
+    channel: `${prefix}_released`,
+    inbox: `${prefix}_`,
+  };
   const texts = dialect.texts(tables);
-  const { channel } = tables;
+  const process = randomUUID().replaceAll('-', '');
   let closed = false;
   const ready = migration(dialect, 'store', prefix, dialect.schema(tables));
 
-  /** Whoever waits for the conversation may come: those in this process, and those in others. */
-  const handOver = (conversation: string, { rows }: Result): void => {
-    line.poke(conversation);
-    // If this fails, they look for themselves.
-    if (rows[0]?.['awaited'] === true) dialect.run(texts.tell, { channel, key: conversation }).catch(() => {});
+  /**
+   * Gives a lease up, with or without a save. Then the next one has it, or whoever waits may come: those here, and those in other
+   * processes.
+   */
+  const give = async (how: 'commit' | 'release', conversation: string, values: Values): Promise<Result> => {
+    const all = { ...values, key: conversation, process };
+    // Mostly nobody waits. Where somebody does here, the first attempt would be in vain.
+    const first = line.isAwaited(conversation) ? texts.handOver?.[how] : undefined;
+    let result = await dialect.run(first ?? texts[how], all);
+    if (result.changes === 0 && first === undefined && texts.handOver) result = await dialect.run(texts.handOver[how], all);
+    const { token, record, revision, at, awaited } = result.rows[0] ?? {};
+    if (typeof token !== 'string') {
+      line.poke(conversation);
+      // If this fails, they look for themselves.
+      if (awaited === true) dialect.run(texts.tell, { channel: tables.channel, key: conversation }).catch(() => {});
+    } else if (processOf(token) === process) {
+      line.hear({ conversation, token, at: Number(at), row: { record, revision } });
+    }
+    return result;
   };
 
   const giveUp = async (conversation: string, token: string): Promise<void> => {
-    handOver(conversation, await dialect.run(texts.release, { key: conversation, token }));
+    await give('release', conversation, { token });
   };
   const owed = giveBacks(giveUp);
 
   const line = waitingLine(
     lineTables(dialect, texts, {
+      process,
       giveUp: owed.add,
-      released: (conversation) => line.poke(conversation),
-      channel,
+      channels: [tables.channel, tables.inbox + process],
+      heard: (channel, said) => (channel === tables.channel ? line.poke(said) : line.hear(handoverIn(said))),
     }),
   );
 
-  /** @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`, `ADJ_RECORD_INVALID` */
-  const write = async (text: string, lease: Lease, record: StoredRecord | null, wakeAt: number | null): Promise<Result> => {
-    const result = await dialect.run(text, {
-      key: toColumn(lease.key),
-      token: lease.token,
-      text: record === null ? null : toText(lease.key, record),
-      emptied: record === null ? 1 : 0,
-      wakeAt: wakeAt !== null && record !== null && Number.isFinite(wakeAt) ? wakeAt : null,
-    });
-    if (result.changes === 0) throw lost(lease);
-    return result;
-  };
+  const saving = ({ key, token }: Lease, record: StoredRecord | null, wakeAt: number | null) => ({
+    token,
+    text: record === null ? null : toText(key, record),
+    emptied: record === null ? 1 : 0,
+    wakeAt: wakeAt !== null && record !== null && Number.isFinite(wakeAt) ? wakeAt : null,
+  });
 
   const found = (rows: readonly Row[]) =>
     rows
@@ -79,6 +98,7 @@ export function sqlStore(driver: SqlDriver, options: SqlOptions = {}): Store {
         };
       });
 
+  const flush = together(() => dialect.run(texts.flush, { process }));
   const schedule = wakeUps(dialect, texts);
 
   return {
@@ -105,30 +125,35 @@ export function sqlStore(driver: SqlDriver, options: SqlOptions = {}): Store {
 
     async commit(lease, record, wakeAt) {
       const conversation = toColumn(lease.key);
+      line.end(lease.token);
       try {
-        handOver(conversation, await write(texts.commit, lease, record, wakeAt));
+        const { changes, rows } = await give('commit', conversation, saving(lease, record, wakeAt));
+        if (changes === 0) throw lost(lease.key);
+        if (typeof rows[0]?.['token'] === 'string') await flush();
       } catch (error) {
-        if (!isAdjournError(error, 'LEASE_LOST')) owed.add(conversation, lease.token, lease.leaseMs);
+        if (!isAdjournError(error, 'LEASE_LOST')) void owed.add(conversation, lease.token, lease.leaseMs);
         throw error;
       }
     },
 
     async save(lease, record, wakeAt) {
-      await write(texts.save, lease, record, wakeAt);
+      const { changes } = await dialect.run(texts.save, { key: toColumn(lease.key), ...saving(lease, record, wakeAt) });
+      if (changes === 0) throw lost(lease.key);
     },
 
-    async renew(lease) {
-      const { key, token, leaseMs } = lease;
+    async renew({ key, token, leaseMs }) {
+      line.end(token);
       const { changes } = await dialect.run(texts.renew, { key: toColumn(key), token, leaseMs });
-      if (changes === 0) throw lost(lease);
+      if (changes === 0) throw lost(key);
     },
 
     async release({ key, token, leaseMs }) {
       const conversation = toColumn(key);
+      line.end(token);
       try {
         await giveUp(conversation, token);
       } catch (error) {
-        owed.add(conversation, token, leaseMs);
+        void owed.add(conversation, token, leaseMs);
         throw error;
       }
     },
@@ -169,6 +194,6 @@ export function sqlStore(driver: SqlDriver, options: SqlOptions = {}): Store {
   };
 }
 
-function lost({ key }: Lease): AdjournError {
+function lost(key: string): AdjournError {
   return new AdjournError('LEASE_LOST', 'The lease lapsed and went to another holder.', { where: key });
 }

@@ -8,6 +8,8 @@ export interface VirtualClockOptions {
    * @default a few turns of the event loop: enough for work that awaits no I/O
    */
   readonly settle?: (() => Promise<void>) | undefined;
+  /** Awaited whenever time has moved, before anybody is woken: for clocks elsewhere that follow this one. @default nothing */
+  readonly moved?: ((now: number) => Promise<void>) | undefined;
 }
 
 /** A clock for tests and simulations: time stands still until it is advanced, and due sleepers wake in order, one at a time. */
@@ -41,16 +43,22 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   const earliest = () =>
     [...sleepers].reduce<Sleeper | undefined>((first, one) => (first && !comesBefore(one, first) ? first : one), undefined);
 
+  const moveTo = async (at: number) => {
+    if (at <= now) return;
+    now = at;
+    await options.moved?.(at);
+  };
+
   const advanceTo = async (at: number | string) => {
     const target = instant(at);
     if (target < now) throw new RangeError('A virtual clock does not go back.');
     await settle();
     for (let next = earliest(); next !== undefined && next.at <= target; next = earliest()) {
-      now = Math.max(now, next.at);
+      await moveTo(next.at);
       next.wake();
       await settle();
     }
-    now = target;
+    await moveTo(target);
     await settle();
   };
 

@@ -61,7 +61,7 @@ export async function expressBot() {
     },
     empty: (res) => void res.writeHead(200, { 'content-type': 'text/plain' }).end('empty'),
     reply: async (message, { event }) => told.push(`${event.user}: ${String(message)}`),
-    consumed: async (text, { event }) => told.push(`${event.user}: ${text}`),
+    consumed: async (text, { event }) => text !== undefined && told.push(`${event.user}: ${text}`),
   };
 
   const web = express();

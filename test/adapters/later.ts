@@ -101,7 +101,7 @@ export function later(settings: EndpointOptions<unknown> = {}): Later {
   });
   const events: AdjournEvent[] = [];
   sessions.on('*', (event) => void events.push(event));
-  const closed = async (key: string) => (await archive.list({ key, limit: 1 }))[0];
+  const closed = async (key: string) => (await archive.sessions({ keys: [key], limit: 1 })).sessions[0];
   const expire = async () => {
     await clock.advance(30 * 60_000);
     await sessions.sweep();
@@ -190,7 +190,7 @@ export async function abandoned(
       // Asleep again: whatever was due is done with, calls to the vendor included.
       await until(() => (clock.nextWake() ?? Number.POSITIVE_INFINITY) <= clock.now() + pollMs);
     }
-    const kept = await archive.list({ key });
+    const kept = (await archive.sessions({ keys: [key] })).sessions;
     const byes = received.filter((text) => text === 'Bye.').length;
     return { byes, told, kept: kept.map(({ message }) => message), answer: await says('again') };
   } finally {

@@ -17,7 +17,7 @@ export interface Notes {
 export type LineWebhookEvent = webhook.Event;
 
 /** A LINE bot to be: the real SDK and Express, LINE's side simulated, sessions in memory, time virtual. */
-export async function lineBot(settings: EndpointSettings = {}, more: Pick<SessionsOptions, 'worker'> = {}) {
+export async function lineBot(settings: EndpointSettings = {}, more: Pick<SessionsOptions, 'worker' | 'archive'> = {}) {
   const clock = virtualClock({ start: '2026-11-02T10:00:00Z' });
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
   const sessions = createSessions<Notes, 'chat'>({

@@ -5,6 +5,7 @@ import { lineSender, lineSessions } from '../../src/adapters/line.ts';
 import { isAdjournError } from '../../src/index.ts';
 import { type Answer, abandoned, fewWords, later, nobody } from './later.ts';
 import { lineBot } from './line-bot.ts';
+import { peopleOf } from './people.ts';
 
 const clientAt = (url: string) => new messagingApi.MessagingApiClient({ channelAccessToken: 'secret', baseURL: url });
 const person = 'U00000000000000000000000000000001';
@@ -142,10 +143,7 @@ describe('a session that is left', () => {
   });
 
   it('is closed with a text by another process, which gets no requests', async () => {
-    const left = await abandoned('line', start, undefined, (sessions, identity, vendorUrl) => {
-      const client = new messagingApi.MessagingApiClient({ channelAccessToken: identity.token, baseURL: vendorUrl });
-      lineSender(sessions, { endpoint: 'desk', client });
-    });
+    const left = await abandoned('line', start, undefined, peopleOf('line').mountSender);
     expect(left).toEqual({ byes: 1, told: ['sent'], kept: ['sent'], answer: '#1 again' });
   });
 });

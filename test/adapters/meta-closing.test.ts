@@ -32,7 +32,7 @@ describe.each(['messenger', 'whatsapp'] as const)('a proactive close on %s', (ch
   afterEach(() => bot.close());
 
   const told = (type: string) => bot.events.filter((event) => event.type === type);
-  const closed = async () => (await archive.list({ key })).map(({ message }) => message);
+  const closed = async () => (await archive.sessions({ keys: [key] })).sessions.map(({ message }) => message);
 
   it('says goodbye once, at the deadline, and answers in a new session after it', async () => {
     const says = await start();
@@ -43,7 +43,7 @@ describe.each(['messenger', 'whatsapp'] as const)('a proactive close on %s', (ch
     await bot.clock.advance(120 * minute);
     await says('hi again');
     expect(bot.received).toEqual(['ada: #1 hi', 'ada: Bye', 'ada: #1 hi again']);
-    expect(await archive.list({ key })).toEqual([
+    expect((await archive.sessions({ keys: [key] })).sessions).toEqual([
       expect.objectContaining({ message: 'sent', messageId: expect.any(String), reason: 'inactivity' }),
     ]);
   });
@@ -123,7 +123,7 @@ describe('what Meta says later', () => {
     return async (body) => expect((await handler.fetch(bot.request(bot.raw(body)))).status).toBe(200);
   }
   const key = () => bot.events.find(({ type }) => type === 'opened')?.key ?? '';
-  const kept = async (): Promise<ClosedSession | undefined> => (await archive.list({ key: key() }))[0];
+  const kept = async (): Promise<ClosedSession | undefined> => (await archive.sessions({ keys: [key()] })).sessions[0];
   const failures = () => bot.events.flatMap((event) => (event.type === 'send_failed' ? [[event.session, event.message]] : []));
 
   const person = () => bot.simulator.person('whatsapp', 'ada');

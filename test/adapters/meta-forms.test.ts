@@ -213,6 +213,30 @@ describe.each(['messenger', 'whatsapp'] as const)('%s', (channel) => {
     expect(bot.received).toEqual(['ada: #1 hi']);
   });
 
+  it('acknowledges no message before it is saved where the inbox is durable, however long its conversation is busy', async () => {
+    const busy = Promise.withResolvers<void>();
+    const handler = bot.events$(
+      async (_event, turn) => {
+        if (turn.session.turnCount === 1) await busy.promise;
+        await answer(turn);
+      },
+      { inbox: 'durable' },
+    );
+    bot.mount((web) => web.use('/hook', handler));
+    const [hi, more] = [bot.does('ada', 'hi'), bot.does('ada', 'more')];
+    expect(await bot.post(hi)).toBe(200);
+    const second = bot.post(more);
+    await until(() => bot.clock.nextWake() === bot.clock.now() + 4_500);
+    await bot.clock.advance(4_500);
+    expect(await second).toBe(500);
+    expect(bot.failures).toMatchObject([{ code: 'LEASE_TIMEOUT' }]);
+    busy.resolve();
+    await until(() => bot.received.length === 2);
+    // It was not lost with its answer, and the vendor's next try is a duplicate.
+    expect(await bot.post(more)).toBe(200);
+    expect(bot.received).toEqual(['ada: #1 hi', 'ada: #2 more']);
+  });
+
   it('gives a bot with a part for it what belongs to no session', async () => {
     const told: string[] = [];
     const handler = bot.events$((_event, turn) => answer(turn), {

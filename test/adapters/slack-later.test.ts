@@ -1,19 +1,10 @@
-import { HTTPReceiver, type Logger, LogLevel, MemoryInstallationStore, webApi } from '@slack/bolt';
+import { HTTPReceiver, MemoryInstallationStore, webApi } from '@slack/bolt';
 import { describe, expect, it } from 'vitest';
 import { start } from '../../samples/slack/bot.ts';
 import { slackSender, slackSessions } from '../../src/adapters/slack.ts';
 import { type Answer, abandoned, fewWords, later, nobody, until } from './later.ts';
-
-const nothing = () => {};
-const quiet: Logger = {
-  debug: nothing,
-  info: nothing,
-  warn: nothing,
-  error: nothing,
-  setLevel: nothing,
-  setName: nothing,
-  getLevel: () => LogLevel.ERROR,
-};
+import { peopleOf } from './people.ts';
+import { quietInBolt as quiet } from './slack-workspace.ts';
 
 /** A client as apps have it: it repeats what fails for half an hour, and sits out rate limits. */
 const clientAt = (url: string, token?: string) => new webApi.WebClient(token, { slackApiUrl: `${url}/api/`, logger: quiet });
@@ -139,7 +130,7 @@ describe('a closing message', () => {
     const desk = later();
     slackSender(desk.sessions, { endpoint: 'desk', client });
     const limited = api.next();
-    void client.chat.postMessage({ channel: 'C1', text: 'mine' }).catch(nothing);
+    void client.chat.postMessage({ channel: 'C1', text: 'mine' }).catch(() => {});
     await limited;
     expect(await desk.close(ada)).toMatchObject({ message: 'sent' });
   });
@@ -225,7 +216,7 @@ describe('with the tokens of many workspaces', () => {
     const authorize = (): Promise<{ botToken: string }> => {
       answers += 1;
       if (answers === 1) return Promise.reject(new Error('The installation store is down.'));
-      return answers === 2 ? new Promise(nothing) : Promise.resolve({ botToken: 'xoxb-1' });
+      return answers === 2 ? new Promise(() => {}) : Promise.resolve({ botToken: 'xoxb-1' });
     };
     slackSender(desk.sessions, { endpoint: 'desk', client: clientAt(api.url), authorize });
     const { key } = await desk.sessions.open({ ...ada, endpoint: 'desk' });
@@ -281,10 +272,7 @@ describe('a session that is left', () => {
   });
 
   it('is closed with a text by another process, which gets no requests', async () => {
-    const left = await abandoned('slack', start, undefined, (sessions, identity, vendorUrl) => {
-      const client = new webApi.WebClient(undefined, { slackApiUrl: `${vendorUrl}/slack/api/`, logger: quiet });
-      slackSender(sessions, { endpoint: 'desk', client, authorize: async () => ({ botToken: identity.token }) });
-    });
+    const left = await abandoned('slack', start, undefined, peopleOf('slack').mountSender);
     expect(left).toEqual({ byes: 1, told: ['sent'], kept: ['sent'], answer: '#1 again' });
   });
 });

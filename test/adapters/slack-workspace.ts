@@ -24,7 +24,8 @@ export const dm = `D${ada.slice(1)}`;
 
 const nothing = () => {};
 const quiet = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-const quietInBolt: Logger = { ...quiet, setLevel: nothing, setName: nothing, getLevel: () => LogLevel.ERROR };
+/** Bolt and its clients tell nobody anything. */
+export const quietInBolt: Logger = { ...quiet, setLevel: nothing, setName: nothing, getLevel: () => LogLevel.ERROR };
 
 export interface Data {
   seen: string[];

@@ -5,6 +5,7 @@ import { twilioSender } from '../../src/adapters/twilio.ts';
 import { memoryArchive } from '../../src/middleware/archive.ts';
 import { twilioVendor as vendor } from '../../src/simulator/channels/twilio.ts';
 import { type Answer, abandoned, fewWords, later, nobody } from './later.ts';
+import { peopleOf } from './people.ts';
 import { counting, deliver, identity, say, twilioWorld } from './twilio-world.ts';
 
 const account = `AC${'0'.repeat(32)}`;
@@ -166,11 +167,7 @@ describe('a session that is left', () => {
   });
 
   it('is closed with a text by another process, which gets no requests', async () => {
-    const left = await abandoned('twilio', start, undefined, (sessions, identity, vendorUrl) => {
-      const client = twilio(identity.extra['accountSid'], identity.token);
-      client.api.baseUrl = vendorUrl;
-      twilioSender(sessions, { endpoint: 'desk', client });
-    });
+    const left = await abandoned('twilio', start, undefined, peopleOf('twilio').mountSender);
     expect(left).toEqual({ byes: 1, told: ['sent'], kept: ['sent'], answer: '#1 again' });
   });
 });
@@ -190,7 +187,7 @@ describe('what comes after', () => {
     const expire = async () => {
       await world.clock.advance(30 * 60_000);
       await world.sessions.sweep();
-      return (await archive.list({ key, limit: 1 }))[0];
+      return (await archive.sessions({ keys: [key], limit: 1 })).sessions[0];
     };
     return {
       world,
@@ -229,7 +226,7 @@ describe('what comes after', () => {
     await ada.status('sent');
     const session = closed?.type === 'closed' ? closed.session : '';
     expect(ada.world.told('send_failed')).toMatchObject([{ session, key: ada.key, message: 'failed:30003' }]);
-    expect(await ada.archive.list({ key: ada.key })).toMatchObject([{ session, message: 'failed:30003' }]);
+    expect((await ada.archive.sessions({ keys: [ada.key] })).sessions).toMatchObject([{ session, message: 'failed:30003' }]);
     expect(ada.world.told('closed')).toHaveLength(1);
     expect(await say(ada.url, 'back')).toEqual(['#1 back']);
   });
@@ -238,7 +235,7 @@ describe('what comes after', () => {
     await using ada = await written(refusal(500, 20500));
     expect(await ada.expire()).toMatchObject({ message: 'unknown' });
     await ada.status('delivered');
-    expect(await ada.archive.list({ key: ada.key })).toMatchObject([{ message: 'sent' }]);
+    expect((await ada.archive.sessions({ keys: [ada.key] })).sessions).toMatchObject([{ message: 'sent' }]);
     expect(ada.world.told('send_failed')).toEqual([]);
   });
 

@@ -1,38 +1,13 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { adjourn, scenarioFile } from './command-line.ts';
 
-const root = resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'adjourn-cli-'));
-
 afterAll(() => rmSync(folder, { recursive: true }));
 
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs the command line as `npm run` does. */
-function adjourn(...args: string[]): Promise<Ended> {
-  const { NO_COLOR: _none, FORCE_COLOR: _force, NODE_ENV: _env, ...env } = process.env;
-  const all = ['--conditions=@adjourn/source', 'src/cli/main.ts', ...args];
-  return new Promise((done) => {
-    execFile(process.execPath, all, { cwd: root, env: { ...env, NO_COLOR: '1' } }, (error, out, err) => {
-      done({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, err });
-    });
-  });
-}
-
-/** Writes a scenario on Twilio, whose bot is quick to load, and gives its path. */
-function file(name: string, ...steps: object[]): string {
-  const path = join(folder, `${name}.json`);
-  const data = { name, start: '2026-11-02T10:00:00Z', endpoints: { sms: { channel: 'twilio' } }, steps };
-  writeFileSync(path, JSON.stringify(data));
-  return path;
-}
+const file = (name: string, ...steps: object[]) => scenarioFile(folder, name, steps);
 
 const hi = { at: '10:00:00', user: 'ada', endpoint: 'sms', says: 'hi' };
 const answered = { at: '10:00:01', expect: [{ event: 'received', user: 'ada', text: '#1 hi' }] };
@@ -101,11 +76,11 @@ describe('play', () => {
   it('ends with 2 if a file is wrong, and plays the others', async () => {
     const { code, out, err } = await adjourn(
       'play',
-      file('wrong', { at: '10:00:00', process: 1, dies: true }),
+      file('wrong', { at: '10:00:00', process: 2, dies: true }),
       file('right', hi, answered),
     );
     expect(code).toBe(2);
-    expect(err).toContain('wrong.json: steps[0].dies: "dies" cannot be played by this version.');
+    expect(err).toContain('wrong.json: steps[0].process: the file has no process 2.');
     expect(out).toMatch(/^✔ right /m);
   });
 
@@ -124,7 +99,6 @@ describe('play', () => {
   it.each<[string, string[], RegExp]>([
     ['a file that is not there', ['play', join(folder, 'none.json')], /none\.json: ENOENT/],
     ['no file', ['play'], /play needs a file/],
-    ['a store that does not exist here', ['play', 'x.json', '--store', 'redis://127.0.0.1'], /--store redis:\/\/127\.0\.0\.1/],
     ['an option nobody knows', ['play', 'x.json', '--fast'], /'--fast'/],
     ['a command nobody knows', ['dance'], /there is no command "dance"/],
     ['a scenario nobody has', ['demo', '--play', 'none'], /There is no scenario "none"/],

@@ -66,7 +66,7 @@ describe('settings that are odd', () => {
 
   test('a closing message that the channel’s window never lets through', () => {
     expect(oddities({ ...talkative, expiration: '24h' }, 24 * 60 * minute)).toEqual([
-      expect.stringMatching(/never sent: sessions expire after 1 d, and the channel takes no message 1 d after/),
+      expect.stringMatching(/never sent: it is due after 1 d, and the channel takes no message 1 d after/),
     ]);
     expect(oddities({ ...talkative, expiration: '23h' }, 24 * 60 * minute)).toEqual([]);
     expect(oddities({ ...talkative, expiration: '14d' }, 0)).toEqual([]);

@@ -167,6 +167,7 @@ describe('settings', () => {
         expect(fold(fold(text))).toBe(fold(text));
       }),
     );
+    expect(['STRASSE', 'straße', 'STRAẞE'].map(fold)).toEqual(Array(3).fill('strasse'));
   });
 
   test('a word cannot stand for two commands, nor for silence', () => {

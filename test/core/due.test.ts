@@ -57,6 +57,19 @@ describe('what is due', () => {
     expect(dueOf(talk.record, policy, at('10:31')).do).toBe('close');
   });
 
+  test('what was acknowledged and left behind keeps its session, and is tried once a minute', () => {
+    const { policy, talk } = started(proactive);
+    const kept = { ...talk.record, inbox: [{ id: 'i', kept: {}, arrivedAt: at('10:29:30') }] };
+    expect(wakeAt(kept, policy, at('10:29:30'))).toBe(at('10:30:30'));
+    expect(dueOf(kept, policy, at('10:30:29')).do).toBe('nothing');
+    expect(dueOf(kept, policy, at('10:30:30')).do).toBe('replay');
+    expect(wakeAt(kept, policy, at('10:35'))).toBe(at('10:36'));
+    // A first message, in a record that holds nothing else.
+    const { session: _none, ...alone } = kept;
+    expect(dueOf(alone, policy, at('10:30:29')).do).toBe('nothing');
+    expect(wakeAt(alone, policy, at('10:29:30'))).toBe(at('10:30:30'));
+  });
+
   test('a close that the vendor has put off rests until then', () => {
     const { policy, talk } = started(proactive);
     const closing = { reason: 'inactivity', endedAt: at('10:30'), hook: 'off', message: 'due', script: 'off' } as const;
@@ -80,7 +93,7 @@ describe('whether a text may be sent', () => {
   const asked = (change: Partial<ConversationRecord>, time = '10:30', windowMinutes = 0) => {
     const policy = policyOf(proactive, {}, { replyWindowMs: windowMinutes * minute });
     const { talk } = started(proactive);
-    return mayWrite({ ...talk.record, ...change }, talk.session, policy, at(time), at('10:30'));
+    return mayWrite({ ...talk.record, ...change }, talk.session, policy, at(time), at('10:30'), 'closing');
   };
 
   test('yes', () => expect(asked({})).toBeUndefined());

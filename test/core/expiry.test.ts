@@ -236,6 +236,7 @@ describe('explain', () => {
     expect(explain(frozen({ ...session, expiresAfterMs: 20 * minute }), frozen(policy), at('10:01'))).toEqual({
       effectiveMs: 20 * minute,
       level: 'session',
+      owner: 'bot',
       inputs: [
         { level: 'session', ms: 20 * minute, wins: true },
         { level: 'endpoint', ms: 45 * minute, wins: false },

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Activity, type Conversation, keyOf, partsOf, type Scope } from '../../src/middleware/core/activity.ts';
+import {
+  type Activity,
+  type Conversation,
+  isKey,
+  isSystemKey,
+  keyOf,
+  partsOf,
+  type Scope,
+  systemKey,
+} from '../../src/middleware/core/activity.ts';
 
 const inPlace = (conversation: Conversation | undefined, user?: string): Activity => ({
   kind: 'message',
@@ -88,6 +97,50 @@ describe('parts', () => {
   });
 });
 
+describe('a text is a key', () => {
+  test('where it is one that keyOf makes', () => {
+    const part = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).filter((one) => one.isWellFormed());
+    fc.assert(
+      fc.property(part, part, part, part, (channel, endpoint, id, user) => {
+        for (const kind of ['direct', 'shared'] as const) {
+          const whole = keyOf({ ...inPlace({ id, kind }, user), channel }, endpoint, 'user') ?? '';
+          expect(isKey(whole)).toBe(true);
+          expect(isKey(encodeURIComponent(whole))).toBe(false);
+        }
+        expect(isKey(systemKey(channel)) || isKey(systemKey(channel, id))).toBe(false);
+      }),
+    );
+  });
+
+  test('and of whatever is one, keyOf makes the same again', () => {
+    const some = fc.constantFrom('a', '~', 'a~', '.', '%2F', '%25', '%00', '%7E', '%7Ea', '%61', '%', 'é', '%C3%A9');
+    fc.assert(
+      fc.property(fc.array(some, { minLength: 3, maxLength: 4 }), (parts) => {
+        const text = parts.join('/');
+        fc.pre(isKey(text));
+        const { channel, endpoint, conversation: id, user } = partsOf(text);
+        expect(keyOf({ ...inPlace({ id, kind: 'shared' }, user), channel }, endpoint, 'user')).toBe(text);
+      }),
+    );
+  });
+
+  test.each([
+    '',
+    'a/b',
+    'a//b',
+    '/a/b/c',
+    'a/b/c/d/e',
+    '~a/b/c',
+    'a/b/%',
+    'a/b/%ff',
+    'a/b/%61',
+    'a/b/c d',
+    'a/b/\0',
+    'a/b/%2f',
+    'a/b/\ud800',
+  ])('not %o', (text) => expect(isKey(text)).toBe(false));
+});
+
 describe('hostile ids name no record', () => {
   test.each(['', '\ud800', 'a\udfff', 'x'.repeat(513), 'x'.repeat(1_000_000)])('%o', (bad) => {
     expect(key({ id: bad, kind: 'direct' })).toBeUndefined();
@@ -101,5 +154,23 @@ describe('hostile ids name no record', () => {
     expect(key({ id: '../../etc', kind: 'direct' })).toBe('slack/support/..%2F..%2Fetc');
     expect(key({ id: '__proto__', kind: 'direct' })).toBe('slack/support/__proto__');
     expect(key({ id: 'x'.repeat(512), kind: 'direct' })).toHaveLength('slack/support/'.length + 512);
+  });
+});
+
+describe('system records', () => {
+  const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).filter((one) => one.isWellFormed());
+
+  test('have keys that no conversation has, whatever its channel is called', () => {
+    expect([systemKey('settings'), systemKey('desk', 'a/b c')]).toEqual(['~settings', '~desk/a%2Fb%20c']);
+    fc.assert(
+      fc.property(text, text, text, (name, endpoint, id) => {
+        for (const channel of [name, `~${name}`, '~settings', '~']) {
+          const whole = keyOf({ ...inPlace({ id, kind: 'direct' }), channel }, endpoint, 'user') ?? '~';
+          expect(isSystemKey(whole)).toBe(false);
+          expect(partsOf(whole)).toEqual({ channel, endpoint, conversation: id });
+        }
+        expect(isSystemKey(systemKey(name)) && isSystemKey(systemKey(name, id))).toBe(true);
+      }),
+    );
   });
 });

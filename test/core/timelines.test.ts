@@ -89,8 +89,8 @@ describe('what counts as a turn', () => {
     const talk = conversation();
     const { record: before } = talk.arrives('10:00', message('hi'), { id: 'm1' });
     expect(talk.session.turns).toBe(0);
-    talk.step({ type: 'failed', seen: { ids: [], at: [] } }, at('10:00'));
-    expect(talk.record).toEqual({ ...before, seen: { ids: [], at: [] } });
+    talk.step({ type: 'failed', seen: '' }, at('10:00'));
+    expect(talk.record).toEqual({ ...before, seen: '' });
     expect(talk.session).toMatchObject({ id: 's1', turns: 0, lastActivityAt: at('10:00') });
 
     expect(talk.arrives('10:01', message('hi'), { id: 'm1' }).verdict).toEqual({ do: 'run', counts: true, lateBy: 0 });
@@ -119,7 +119,7 @@ describe('what counts as a turn', () => {
   test('after a failed first form the second one counts', () => {
     const talk = conversation();
     talk.arrives('10:00', message('hi'), { id: 'e1', post: 'p1' });
-    talk.step({ type: 'failed', seen: { ids: [], at: [] } }, at('10:00'));
+    talk.step({ type: 'failed', seen: '' }, at('10:00'));
     expect(talk.arrives('10:00', message('hi'), { id: 'e2', post: 'p1' }).verdict).toMatchObject({ do: 'run', counts: true });
   });
 
@@ -472,7 +472,7 @@ describe('what opens nothing', () => {
     expect(conversation().arrives('10:00', activity, { id: 'x' })).toMatchObject({
       verdict: { do: 'pass' },
       events: [],
-      record: { seen: { ids: [] } },
+      record: { seen: '' },
     });
     const talk = begun();
     const before = talk.record;

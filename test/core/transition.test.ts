@@ -26,6 +26,48 @@ class Notebook {
   expiresAfter = 30 * minute;
   cap = 0;
   discardEnds = false;
+  endpointSets = false;
+  /** When the turns that count were, of the live session. */
+  turns: number[] = [];
+
+  /** The turns, cut where a pause, an hour or a hundred of them ends a span. */
+  spans(): number[][] {
+    const spans: number[][] = [];
+    for (const time of this.turns) {
+      const span = spans.at(-1);
+      const goesOn = span && span.length < 100 && time - (span[0] ?? 0) < 60 * minute && time - (span.at(-1) ?? 0) < 30 * minute;
+      if (goesOn) span.push(time);
+      else spans.push([time]);
+    }
+    return spans;
+  }
+
+  counts(): void {
+    const { live } = this;
+    if (live === undefined) return;
+    this.turns.push(live.lastActivityAt);
+    const span = this.spans().at(-1) ?? [];
+    const meter = { spans: this.spans().length, since: span[0] ?? 0, turns: span.length, last: span.at(-1) ?? 0 };
+    this.live = { ...live, turns: live.turns + 1, meter };
+  }
+
+  why(live: SessionState): NonNullable<Closed['why']> {
+    const own = live.expiresAfterMs;
+    const said: { level: 'session' | 'endpoint' | 'default'; ms: number }[] = [
+      ...(own === undefined ? [] : [{ level: 'session' as const, ms: own }]),
+      ...(this.endpointSets ? [{ level: 'endpoint' as const, ms: this.expiresAfter }] : []),
+      { level: 'default', ms: 30 * minute },
+    ];
+    const first = said[0];
+    const isCapped = this.cap > 0 && (first?.ms === 0 || (first?.ms ?? 0) > this.cap);
+    return {
+      effectiveMs: isCapped ? this.cap : (first?.ms ?? 0),
+      level: first?.level ?? 'default',
+      inputs: said.map((one) => ({ ...one, wins: one === first && !isCapped })),
+      ...(this.cap > 0 ? { cap: { ms: this.cap, from: 'organization.maxExpiration', applied: isCapped } } : {}),
+      lastActivityAt: live.lastActivityAt,
+    };
+  }
 
   idleTime(): number {
     const wanted = this.live?.expiresAfterMs ?? this.expiresAfter;
@@ -51,6 +93,10 @@ class Notebook {
       developer: false,
       billable: live.interactive,
       turns: live.turns,
+      messagesIn: live.messagesIn ?? 0,
+      messagesOut: 0,
+      billing: { blocks: Math.floor((end - live.startedAt - 1) / (15 * minute)) + 1 || 1, spans: this.spans().length },
+      ...(reason === 'inactivity' ? { why: this.why(live) } : {}),
     };
     this.events.push(told);
     this.toBeDelivered.push({ id: live.id, closed: told });
@@ -83,6 +129,7 @@ class Notebook {
       if (ended === undefined) startReason = 'first';
       else startReason = ended.reason === 'inactivity' ? 'expired' : 'closed';
     }
+    this.turns = [];
     this.live = {
       id,
       startReason,
@@ -161,7 +208,8 @@ class Notebook {
       this.opens(input.fresh, beginning, now);
     }
     const live = this.live as SessionState;
-    this.live = { ...live, interactive: true, lastActivityAt: Math.max(live.lastActivityAt, time) };
+    const messagesIn = (live.messagesIn ?? 0) + 1;
+    this.live = { ...live, messagesIn, interactive: true, lastActivityAt: Math.max(live.lastActivityAt, time) };
     if (lateBy > 0) this.events.push({ type: 'late', at: now, session: live.id, lateBy });
     return { do: 'run', counts: true, lateBy };
   }
@@ -314,7 +362,7 @@ function notebookOf(book: Notebook): ConversationRecord {
     variables: book.variables,
     auth: book.auth,
     ...(book.toBeDelivered.length > 0 ? { outbox: book.toBeDelivered } : {}),
-    seen: { ids: book.handled.map((one) => one.id), at: book.handled.map((one) => one.since) },
+    seen: book.handled.map((one) => `,${one.id}:${one.since.toString(36)}`).join(''),
   };
 }
 
@@ -362,12 +410,15 @@ test('does what a naive reading of the rules does, whatever happens in whatever 
                 counts: one.counts,
                 ...(one.closes ? { close: { reason: 'bot', at: now } as const } : {}),
               };
-              if (book.live && one.counts) book.live = { ...book.live, turns: book.live.turns + 1 };
+              if (one.counts) book.counts();
               if (one.closes) book.closes('bot', now, now);
               break;
             case 'fails':
               event = { type: 'failed', seen: beforeTurn };
-              book.handled = beforeTurn.ids.map((id, place) => ({ id, since: beforeTurn.at[place] ?? 0 }));
+              book.handled = [...beforeTurn.matchAll(/,([^:]+):([^,]+)/g)].map(([, id = '', time = '']) => ({
+                id,
+                since: Number.parseInt(time, 36),
+              }));
               break;
             case 'starts':
               event = { type: 'started', user: 'ada', fresh: { id: `s${n}`, data: {} } };
@@ -387,7 +438,7 @@ test('does what a naive reading of the rules does, whatever happens in whatever 
               break;
             case 'policy': {
               const { expiresAfter, cap, discardEnds } = one;
-              Object.assign(book, { expiresAfter, cap, discardEnds });
+              Object.assign(book, { expiresAfter, cap, discardEnds, endpointSets: true });
               policy = policyOf(
                 { expiration: expiresAfter / minute, discardEndsSession: discardEnds },
                 { maxExpiration: cap / minute },
@@ -428,4 +479,4 @@ test('does what a naive reading of the rules does, whatever happens in whatever 
     ),
     { numRuns: 1_500 },
   );
-});
+}, 60_000);

@@ -3,8 +3,17 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Adapter } from '../../src/middleware/adapter.ts';
-import { type Activity, isInput, keyOf, partsOf, type Scope } from '../../src/middleware/core/activity.ts';
+import {
+  type Activity,
+  isInput,
+  keyOf,
+  type LifecycleActivity,
+  partsOf,
+  type Scope,
+} from '../../src/middleware/core/activity.ts';
 import { fold } from '../../src/middleware/core/commands.ts';
+import { answersForPeople, type PeopleCase } from './people.ts';
+import { standsInTranscripts } from './transcript.ts';
 
 /** One request as the vendor sends it, and what must come of it. */
 export interface Fixture {
@@ -17,10 +26,11 @@ export interface Fixture {
   readonly expect: readonly Record<string, unknown>[];
 }
 
-/** What is under test: a channel's adapter and its fixtures. */
+/** What is under test: a channel's adapter, its fixtures, and its bots and sender. */
 export interface AdapterCase {
   readonly adapter: Adapter<never>;
   readonly fixtures: readonly Fixture[];
+  readonly people: PeopleCase;
 }
 
 /** Fewer cases than this cannot cover a channel's activity table. */
@@ -55,9 +65,12 @@ export function fixturesOf(channel: string): Fixture[] {
 }
 
 /** Runs everything an adapter promises against one channel. */
-export function conforms(channel: string, { adapter, fixtures }: AdapterCase): void {
+export function conforms(channel: string, { adapter, fixtures, people }: AdapterCase): void {
   const parse = (request: unknown): Activity[] => adapter.parse(request as never);
   const cases = fixtures.map((fixture) => [fixture.file, fixture] as const);
+
+  answersForPeople(channel, people);
+  standsInTranscripts(channel, people.bots);
 
   describe(`${channel}: what it declares`, () => {
     it('carries the name of its file', () => expect(adapter.name).toBe(channel));
@@ -173,7 +186,11 @@ function flaws(activity: Activity, channel: string): string[] {
       must(typeof activity.content === 'boolean', 'content is no boolean');
       break;
     case 'lifecycle':
-      must([undefined, 'proactive', 'unreachable', 'reachable', 'renamed'].includes(activity.means), 'means is unknown');
+      must(meanings.has(activity.means), 'means is unknown');
+      must(optional(activity.agent, 'string') && activity.agent !== '', 'agent is nobody');
+      must(activity.agent === undefined || activity.agent.length <= longestAgent, 'agent is no name');
+      must(activity.agent === undefined || ofAgents.includes(activity.means), 'an agent who did nothing');
+      must(activity.elsewhere === undefined || activity.means === 'handed_off', 'elsewhere without a hand-over');
       break;
     case 'unsupported':
       must(
@@ -192,6 +209,23 @@ function flaws(activity: Activity, channel: string): string[] {
   must(!('polluted' in {}), 'Object.prototype was changed');
   return found;
 }
+
+/** What agents do. */
+const ofAgents: readonly LifecycleActivity['means'][] = ['agent_replied', 'handed_off'];
+
+const meanings: ReadonlySet<LifecycleActivity['means']> = new Set([
+  undefined,
+  'proactive',
+  'unreachable',
+  'reachable',
+  'renamed',
+  'handed_back',
+  'customer_wrote',
+  ...ofAgents,
+]);
+
+/** The name is kept with the session: nobody has a longer one. */
+const longestAgent = 100;
 
 /** One change to a request: somewhere in it, something else than the vendor would send. */
 interface Mutation {

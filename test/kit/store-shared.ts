@@ -65,6 +65,59 @@ export function sharedStoreKit(entry: StoreEntry): void {
       expect((await store.begin('a', impatient)).record).toEqual({ list: all });
     });
 
+    check(
+      'calls of one process keep their order though none waits for the one before, and so do those of the others',
+      3,
+      async (stores) => {
+        const [store] = stores as [Store];
+        const holder = await store.begin('a', impatient);
+        const order: number[] = [];
+        const waiters: Promise<void>[] = [];
+        for (const [group, count] of [4, 1, 7, 3, 2, 5, 8].entries()) {
+          const mine = stores[group % stores.length] as Store;
+          for (let one = 0; one < count; one++) {
+            const n = waiters.length;
+            waiters.push(
+              mine.begin('a', patient).then(async ({ lease }) => {
+                order.push(n);
+                await mine.release(lease);
+              }),
+            );
+          }
+          await rejects(mine.begin('a', impatient), 'LEASE_TIMEOUT');
+        }
+        await store.release(holder.lease);
+        await Promise.all(waiters);
+        expect(order).toEqual(Array.from({ length: 30 }, (_, n) => n));
+      },
+    );
+
+    check('who gives up leaves the others in their places', 2, async ([one, other]) => {
+      const [mine, theirs] = [one as Store, other as Store];
+      const holder = await mine.begin('a', impatient);
+      const order: number[] = [];
+      const waiters: Promise<void>[] = [];
+      const quitter = new AbortController();
+      for (let n = 0; n < 12; n++) {
+        const store = n % 4 < 2 ? mine : theirs;
+        const quits = n % 3 === 0;
+        const begun = store.begin('a', quits ? { ...patient, signal: quitter.signal } : patient);
+        waiters.push(
+          quits
+            ? rejects(begun, 'LEASE_TIMEOUT')
+            : begun.then(async ({ lease }) => {
+                order.push(n);
+                await store.release(lease);
+              }),
+        );
+        await rejects(store.begin('a', impatient), 'LEASE_TIMEOUT');
+      }
+      quitter.abort();
+      await mine.release(holder.lease);
+      await Promise.all(waiters);
+      expect(order).toEqual([1, 2, 4, 5, 7, 8, 10, 11]);
+    });
+
     check('every turn counts, whoever comes when', 4, async (stores) => {
       const [store] = stores as [Store];
       await Promise.all(

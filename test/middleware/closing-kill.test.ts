@@ -62,7 +62,7 @@ async function killedAfter(calls: number, { closing, idempotentSend = false }: C
   await clock.advance(5 * 60_000);
   const { records } = await store.find({ keys: [adaKey] });
   const record = records[0]?.record as unknown as ConversationRecord;
-  const closed = await archive.list({ key: adaKey });
+  const closed = (await archive.sessions({ keys: [adaKey] })).sessions;
   const told = [...bot.events, ...heir.events].filter(({ type }) => type === 'closed');
   await heir.sessions.stop();
   return { died, trace: first.trace, at: first.trace.at(-1), id, hooks, record, closed, told, asked: vendor.asked, heir };
@@ -208,7 +208,7 @@ test('a process killed at each step of a warning: it is sent at most once, and t
     toyBot({ clock, archive, endpoints, store, send: vendor.send });
     await clock.advance(20 * 60_000);
     outcomes.push(`${first.trace.at(-1)}: ${vendor.texts()}`);
-    expect(await archive.list({ key: adaKey })).toMatchObject([{ reason: 'inactivity' }]);
+    expect((await archive.sessions({ keys: [adaKey] })).sessions).toMatchObject([{ reason: 'inactivity' }]);
     if (!died) break;
   }
   expect(outcomes.slice(0, 5)).toEqual([

@@ -197,6 +197,23 @@ describe('hook and script of a lazy close', () => {
     expect(await bot.closes()).toHaveLength(1);
   });
 
+  test('see what the bot kept in depth, also where the bot itself ended the session', async () => {
+    const seen: unknown[] = [];
+    const bot = closingBot({
+      onClose: (session) => {
+        seen.push(session.data.list?.map((one) => one.toUpperCase()));
+        expect(() => session.data.list?.push('more')).toThrow(expect.objectContaining({ code: 'ADJ_TURN_ENDED' }));
+      },
+    });
+    await bot.says('a', (turn) => {
+      turn.session.data.list = ['milk', 'tea'];
+      turn.session.close();
+    });
+    await bot.clock.advance(0);
+    expect(seen).toEqual([['MILK', 'TEA']]);
+    expect(await bot.closes()).toMatchObject([{ reason: 'bot', script: 'done' }]);
+  });
+
   test('slow ones run once, however many messages come meanwhile', async () => {
     let runs = 0;
     const bot = closingBot({

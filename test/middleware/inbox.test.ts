@@ -33,7 +33,8 @@ function bot(inner: Store, clock: VirtualClock, told: string[], run: (text: stri
     renew: guard(inner.renew),
     claimDue: guard(inner.claimDue),
   };
-  const sessions = sessionsOver(store, { clock, logger: silent, leaseMs: 20, endpoints: { main: { inbox: 'durable' } } });
+  const endpoints = { main: { inbox: 'durable', closing: 'proactive' } as const };
+  const sessions = sessionsOver(store, { clock, logger: silent, leaseMs: 20, endpoints });
   const make = (kept: unknown) => {
     const activity = kept as Activity;
     return {
@@ -102,6 +103,60 @@ describe("inbox: 'durable'", () => {
     expect(told).toEqual(['accepted', '#1 one', 'accepted', '#2 two']);
     expect(await second.says('one', 'm1')).toMatchObject({ verdict: 'drop' });
     await second.sessions.stop();
+  });
+
+  it('is handled before those who wait already, and they keep their order', async () => {
+    const inner: Store = { ...keyvStore(), capabilities: { scope: 'shared', durable: true } };
+    const [clock, told] = [virtualClock(), [] as string[]];
+    const never = gate();
+    const first = bot(inner, clock, told, () => never.promise);
+    void first.says('one', 'm1');
+    await expect.poll(() => told).toEqual(['accepted']);
+    const [second, third] = [bot(inner, clock, told), bot(inner, clock, told)];
+    // Processes that have only just started read the settings first.
+    await Promise.all([second.sessions.settings.get(), third.sessions.settings.get()]);
+    const waiting = [second.says('two', 'm2'), third.says('three', 'm3'), second.says('four', 'm4')];
+    first.kill();
+    await Promise.all(waiting);
+    expect(told.filter((one) => one !== 'accepted')).toEqual(['#1 one', '#2 two', '#3 three', '#4 four']);
+    await Promise.all([second.sessions.stop(), third.sessions.stop()]);
+  });
+
+  it('is forgotten where it was handled beside the process that died', async () => {
+    const inner: Store = { ...keyvStore(), capabilities: { scope: 'shared', durable: true } };
+    const [clock, told] = [virtualClock(), [] as string[]];
+    const never = gate();
+    const first = bot(inner, clock, told, () => never.promise);
+    void first.says('one', 'm1');
+    await expect.poll(() => told).toEqual(['accepted']);
+    const second = bot(inner, clock, told);
+    const again = second.says('one', 'm1');
+    await clock.advance(2_500);
+    await again;
+    first.kill();
+    await second.says('two', 'm2');
+    expect(told.slice(1)).toEqual(['#1 one', 'duplicate', 'accepted', '#2 two']);
+    expect((await inner.find({})).records[0]?.record['inbox'] ?? []).toEqual([]);
+    await second.sessions.stop();
+  });
+
+  it('that cannot be saved is tried once by whoever comes next, and holds up nobody', async () => {
+    const [inner, clock, told] = [keyvStore(), virtualClock(), [] as string[]];
+    const never = gate();
+    const first = bot(inner, clock, told, () => never.promise);
+    void first.says('one', 'm1');
+    await expect.poll(() => told).toEqual(['accepted']);
+    first.kill();
+
+    const second = bot(inner, clock, told, (text, turn) => {
+      if (text === 'one') (turn.session as { data: unknown }).data = { big: 1n };
+    });
+    await second.says('two', 'm2');
+    expect(told).toEqual(['accepted', '#1 one', 'accepted', '#1 two']);
+    const third = bot(inner, clock, told);
+    await third.says('three', 'm3');
+    expect(told.slice(4)).toEqual(['#2 one', 'accepted', '#3 three']);
+    await Promise.all([second.sessions.stop(), third.sessions.stop()]);
   });
 
   it('is handled by the worker where nobody comes', async () => {

@@ -91,17 +91,3 @@ describe('a lease that goes to somebody else', () => {
     });
   });
 });
-
-describe('a record of a newer version', () => {
-  it('is refused loudly and stays as it is', async () => {
-    const store = keyvStore();
-    const key = 'toy/main/ada';
-    const { lease } = await store.begin(key, { now: 0, leaseMs: 1_000, waitMs: 0 });
-    await store.commit(lease, { v: 2, secret: 'kept' }, null);
-    const bot = toyBot({ store });
-    await bot.says('a', (turn) => turn.reply(`degraded ${turn.degraded}`));
-    expect(bot.told).toEqual(['degraded true']);
-    expect(bot.events[0]).toMatchObject({ type: 'degraded', code: 'ADJ_RECORD_INVALID' });
-    expect((await store.find({ keys: [key] })).records[0]?.record).toEqual({ v: 2, secret: 'kept' });
-  });
-});

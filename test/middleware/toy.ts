@@ -118,7 +118,10 @@ export function toyBot(
     activities,
     hosts: [],
     host: undefined,
-    reply: async (text) => told.push(String(text)),
+    reply: async (text) => {
+      channel.said({ text: String(text) });
+      return told.push(String(text));
+    },
     run: async (turn) => run(turn as Turn<Data>),
     pass: async () => told.push('passed'),
     consumed: async (text) => told.push(`consumed: ${text}`),
@@ -161,7 +164,7 @@ export function closingBot(settings: EndpointOptions<Data> = {}, { answers, ...m
     /** Lets time pass until a time of the day. */
     until: (time: string) => bot.clock.advanceTo(`2026-11-02T${time}Z`),
     /** Closed sessions of Ada, newest first. */
-    closes: () => archive.list({ key: adaKey }),
+    closes: async () => (await archive.sessions({ keys: [adaKey] })).sessions,
   };
 }
 

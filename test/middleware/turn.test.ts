@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Session, Turn } from '../../src/middleware/turn.ts';
+import { keyvStore } from '../../src/stores/keyv.ts';
 import { type Data, gate, toyBot } from './toy.ts';
 
 describe('a turn', () => {
@@ -222,6 +223,27 @@ describe('a busy conversation', () => {
     busy.resolve();
     await first;
     expect(bot.told).toEqual(['duplicate']);
+  });
+});
+
+describe('two processes', () => {
+  it('do not wait for each other over what was handled long ago', async () => {
+    const store = keyvStore();
+    const [one, other] = [toyBot({ store }), toyBot({ store })];
+    const handled = one.message('a');
+    await one.deliver(handled);
+    const busy = gate();
+    const slow = one.says('slow', () => busy.promise);
+    const again = other.deliver(handled);
+    await other.clock.advance(2_500);
+    const outcome = await again;
+    // Nothing is left to be saved, while the conversation is busy still.
+    expect([outcome.verdict, await outcome.saved]).toEqual(['drop', true]);
+    expect(other.told).toEqual(['duplicate']);
+    expect(other.names()).toEqual(['duplicate']);
+    busy.resolve();
+    await slow;
+    expect(one.told).toEqual(['#1 a']);
   });
 });
 

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import manifest from '../../package.json' with { type: 'json' };
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -10,7 +11,7 @@ const ingredients = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'ts
 
 /** Folders in which somebody has installed the package, outside the repository. */
 export interface Packed {
-  /** A new folder with the package from its tarball, other packages of the repository linked beside it, and files. */
+  /** A new folder with the package from its tarball, its dependencies and other packages of the repository linked beside it, and files. */
   consumer(packages: readonly string[], files: Readonly<Record<string, string>>): Consumer;
   remove(): void;
 }
@@ -55,7 +56,7 @@ function consumers(base: string, file: string): Pick<Packed, 'consumer'> {
       const installed = join(folder, 'node_modules', 'adjourn');
       mkdirSync(installed, { recursive: true });
       run(folder, 'tar', ['-xzf', file, '--strip-components=1', '-C', installed]);
-      for (const name of packages) {
+      for (const name of [...Object.keys(manifest.dependencies), ...packages]) {
         const link = join(folder, 'node_modules', name);
         mkdirSync(dirname(link), { recursive: true });
         symlinkSync(join(root, 'node_modules', name), link, 'dir');

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { createClient } from '@redis/client';
@@ -41,6 +42,15 @@ export async function startProcess(script: string, ...args: string[]): Promise<B
     },
     exited,
   };
+}
+
+/** A text message to a bot on Messenger, signed with `secret`. */
+export function postToMessenger({ url }: BotProcess, mid: string, text: string, user = '2001'): Promise<Response> {
+  const at = Date.now();
+  const message = { sender: { id: user }, recipient: { id: '1001' }, timestamp: at, message: { mid, text } };
+  const body = JSON.stringify({ object: 'page', entry: [{ id: '1001', time: at, messaging: [message] }] });
+  const signature = `sha256=${createHmac('sha256', 'secret').update(body).digest('hex')}`;
+  return fetch(url, { method: 'POST', body, headers: { 'x-hub-signature-256': signature, 'content-type': 'application/json' } });
 }
 
 export function killAll(): void {

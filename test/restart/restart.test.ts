@@ -1,6 +1,6 @@
-import { createHmac, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { killAll, redis, startProcess, sweep } from './process.ts';
+import { killAll, postToMessenger, redis, startProcess, sweep } from './process.ts';
 
 const namespace = `restart-${randomUUID()}`;
 const client = await redis();
@@ -10,17 +10,7 @@ afterAll(() => sweep(client, namespace));
 /** Starts the bot over the durable Keyv of this test. */
 async function startBot() {
   const bot = await startProcess('./bot.ts', namespace);
-  const post = (mid: string, text: string) => {
-    const at = Date.now();
-    const message = { sender: { id: '2001' }, recipient: { id: '1001' }, timestamp: at, message: { mid, text } };
-    const body = JSON.stringify({ object: 'page', entry: [{ id: '1001', time: at, messaging: [message] }] });
-    const signature = `sha256=${createHmac('sha256', 'secret').update(body).digest('hex')}`;
-    return fetch(bot.url, {
-      method: 'POST',
-      body,
-      headers: { 'x-hub-signature-256': signature, 'content-type': 'application/json' },
-    });
-  };
+  const post = (mid: string, text: string) => postToMessenger(bot, mid, text);
   return { ...bot, post };
 }
 

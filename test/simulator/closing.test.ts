@@ -27,7 +27,7 @@ describe('the list of a close', () => {
     const at = (time: string) => ({ at: `2026-11-02T${time}.000Z`, user: 'ada', endpoint: 'desk', channel: 'paper' });
     expect(events.slice(3)).toEqual([
       { ...at('10:25:00'), event: 'received', text: 'Still there?' },
-      { ...at('10:25:00'), event: 'warned', session, message: 'sent' },
+      { ...at('10:25:00'), event: 'warned', session, to: 'user', message: 'sent' },
       { ...at('10:30:00'), event: 'received', text: 'Bye' },
       {
         ...at('10:30:00'),

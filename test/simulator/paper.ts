@@ -5,7 +5,8 @@ import { attach } from '../../src/middleware/attach.ts';
 import type { Activity } from '../../src/middleware/core/activity.ts';
 import type { Turn } from '../../src/middleware/turn.ts';
 import { type Played, type PlayOptions, playScenario } from '../../src/simulator/scenario/play.ts';
-import type { Bot, BotOptions } from '../../src/simulator/scenario/process.ts';
+import type { Bot, BotOptions, Cast } from '../../src/simulator/scenario/process.ts';
+import { inThisProcess } from '../../src/simulator/scenario/venue.ts';
 import type { Vendor, Webhook } from '../../src/simulator/simulator.ts';
 import { keyvStore } from '../../src/stores/keyv.ts';
 
@@ -53,20 +54,21 @@ export interface Tools {
 }
 
 /** Answers every letter by the vendor's API with the number of the turn. `slow 20` takes 20 seconds of session time. */
-const counting: PaperBot = async (turn, text, { sleep, send }) => {
+export const counting: PaperBot = async (turn, text, { sleep, send }) => {
   if (text.startsWith('slow ')) await sleep(Number(text.slice(5)) * 1_000);
   await send(`#${turn.session.turnCount} ${text}`);
 };
 
+/** One bot for every endpoint. */
+export function paperCast(bot: PaperBot): Cast<PaperData> {
+  return { initial: () => ({}), bot: async () => (given: BotOptions<PaperData>) => startBot(given, bot) };
+}
+
 /** Plays steps on one or several endpoints of the paper channel. */
-export function playOnPaper(
-  file: object,
-  bot: PaperBot = counting,
-  options: Partial<PlayOptions<PaperData>> = {},
-): Promise<Played> {
+export function playOnPaper(file: object, bot: PaperBot = counting, options: Partial<PlayOptions> = {}): Promise<Played> {
   const data = { name: 'on paper', start: '2026-11-02T10:00:00Z', endpoints: { desk: { channel: 'paper' } }, ...file };
-  const cast = { initial: () => ({}), bot: async () => (given: BotOptions<PaperData>) => startBot(given, bot) };
-  return playScenario(data, { cast, store: keyvStore(), vendors: [paperVendor], ...options });
+  const venue = inThisProcess(paperCast(bot), keyvStore());
+  return playScenario(data, { venueFor: () => venue, vendors: [paperVendor], ...options });
 }
 
 async function startBot({ sessions, endpoint, identity, vendorUrl }: BotOptions<PaperData>, bot: PaperBot): Promise<Bot> {

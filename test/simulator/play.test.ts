@@ -219,6 +219,23 @@ describe('faults', () => {
       '10:04:00 received #2 three',
     ]);
   });
+
+  it('the store takes back, once it is up again, what could not be given up meanwhile', async () => {
+    const { events } = await playOnPaper({
+      steps: [
+        says('10:00:00', 'slow 20'),
+        { at: '10:00:10', store: 'down' },
+        { at: '10:00:30', store: 'up' },
+        says('10:00:40', 'two'),
+        { at: '10:01:00', expect: [] },
+      ],
+    });
+    expect(told(events, 'save_failed', 'received')).toEqual([
+      '10:00:20 received #1 slow 20',
+      '10:00:20 save_failed STORE_UNAVAILABLE',
+      '10:00:40 received #1 two',
+    ]);
+  });
 });
 
 describe('a bot that begins by itself', () => {

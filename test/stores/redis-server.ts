@@ -6,7 +6,7 @@ import { type RedisLike, redisStore } from '../../src/stores/redis.ts';
 import { placesUnder } from '../../src/stores/support/redis-keys.ts';
 import { type Gate, gateTo } from './gate.ts';
 
-const redisUrl = new URL(process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379');
+export const redisUrl = new URL(process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379');
 
 /** Why Redis tests were left out. */
 export const lost = `no Redis at ${redisUrl.host}`;

@@ -76,5 +76,18 @@ export function freshPrefix(): string {
 }
 
 export function dropping(prefix: string): string {
-  return `DROP TABLE IF EXISTS ${['conversations', 'line', 'archive', 'amendments', 'schema'].map((one) => `${prefix}_${one}`).join(', ')}`;
+  const tables = [
+    'conversations',
+    'line',
+    'processes',
+    'schema',
+    ...['', '_lines', '_erased', '_counts', '_spreads'].map((one) => `archive${one}`),
+  ];
+  return `DROP TABLE IF EXISTS ${tables.map((one) => `${prefix}_${one}`).join(', ')}`;
+}
+
+/** Removes what an archive has made. */
+export async function cleared({ say }: Connected, prefix: string): Promise<void> {
+  await say(dropping(prefix));
+  await say(`DROP FUNCTION IF EXISTS ${prefix}_archive_tally`);
 }

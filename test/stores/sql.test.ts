@@ -157,9 +157,18 @@ for (const [name, url, connect] of servers) {
 
     check('tickets of processes that are long gone are removed', async ({ prefix, direct, open, storeOn }) => {
       await turn(storeOn(direct.driver), 'a');
-      await direct.say(`INSERT INTO ${prefix}_line (conversation, ticket, valid_until) VALUES ('a', 1, '2020-01-01 00:00:00')`);
+      const longGone = `'2020-01-01 00:00:00'`;
+      await direct.say(
+        `INSERT INTO ${prefix}_processes (process, valid_until) VALUES ('gone', ${longGone}), ('here', '2100-01-01 00:00:00')`,
+      );
+      await direct.say(
+        name === 'PostgreSQL'
+          ? `INSERT INTO ${prefix}_line VALUES ('a', 1, 'gone', 'gone:1', 1, ${longGone}), ('a', 2, 'here', 'here:1', 1, ${longGone})`
+          : `INSERT INTO ${prefix}_line VALUES ('a', 1, 'gone', 'gone:1', ${longGone}), ('a', 2, 'here', 'here:1', ${longGone})`,
+      );
       await storeOn(open().driver).claimDue(0, 1, 1);
-      expect(await direct.say(`SELECT ticket FROM ${prefix}_line`)).toEqual([]);
+      expect(await direct.say(`SELECT process FROM ${prefix}_line`)).toEqual([{ process: 'here' }]);
+      expect(await direct.say(`SELECT process FROM ${prefix}_processes`)).toEqual([{ process: 'here' }]);
     });
 
     check('a wake-up that moves to later does not move in the index; one that comes earlier does', async (tools) => {
@@ -186,6 +195,30 @@ for (const [name, url, connect] of servers) {
       expect(await store.claimDue(40, 9, 1_000)).toEqual(['d', 'e']);
     });
 
+    check(
+      'a place that its process lost in an outage holds nobody up, though the process lives',
+      async ({ direct, open, storeOn }) => {
+        const store = storeOn(direct.driver);
+        const outage = { isOn: false };
+        const shaky = storeOn(failing(name, open().driver, outage));
+        const [a, b] = [await store.begin('a', impatient), await store.begin('b', impatient)];
+        const lost = rejects(shaky.begin('a', patient), 'STORE_UNAVAILABLE');
+        await rejects(shaky.begin('a', impatient), 'LEASE_TIMEOUT');
+        const next = store.begin('a', patient);
+        await rejects(store.begin('a', impatient), 'LEASE_TIMEOUT');
+        outage.isOn = true;
+        await lost;
+        outage.isOn = false;
+        // This one keeps its process alive in the eyes of the others.
+        const elsewhere = shaky.begin('b', patient);
+        await rejects(shaky.begin('b', impatient), 'LEASE_TIMEOUT');
+        await store.release(a.lease);
+        await store.release((await next).lease);
+        await store.release(b.lease);
+        await shaky.release((await elsewhere).lease);
+      },
+    );
+
     check('a lease whose grant nobody heard of is given back', async ({ direct, open, storeOn }) => {
       const store = storeOn(direct.driver);
       await turn(store, 'warm');
@@ -202,6 +235,32 @@ interface Tools {
   readonly direct: Connected;
   open(max?: number): Connected;
   storeOn(driver: SqlDriver, timeoutMs?: number): Store;
+}
+
+/** Fails while there is an outage. */
+function failing(name: string, driver: SqlDriver, outage: { isOn: boolean }): SqlDriver {
+  const check = () => {
+    if (outage.isOn) throw new Error('Connection refused');
+  };
+  if (name === 'PostgreSQL') {
+    const pool = driver as Postgres['driver'];
+    return {
+      totalCount: 0,
+      on: (event, listener) => pool.on(event, listener),
+      off: (event, listener) => pool.off(event, listener),
+      async connect() {
+        check();
+        return pool.connect();
+      },
+    };
+  }
+  const pool = driver as Extract<SqlDriver, { getConnection(): unknown }>;
+  return {
+    async getConnection() {
+      check();
+      return pool.getConnection();
+    },
+  };
 }
 
 /** Loses the first answer about a conversation named `lose`, after the server has done its work. */
@@ -272,13 +331,54 @@ describe('waiting on PostgreSQL', async () => {
     }
   });
 
+  test.skipIf(isLeftOut)(
+    'a lease is handed over with its record; a long one is read, and so is one that nobody told of',
+    async () => {
+      const prefix = freshPrefix();
+      const [one, other, direct] = [1, 2, 3].map(() => connectPostgres(postgresUrl.href)) as [Postgres, Postgres, Postgres];
+      const read = { count: 0 };
+      const [holding, waiting] = [
+        sqlStore(one.driver, { prefix }),
+        sqlStore(counting(other.driver, read, 'RETURNING record, revision'), { prefix }),
+      ];
+      const listeners = `FROM pg_stat_activity WHERE query LIKE 'LISTEN ${prefix}%'`;
+      const handOver = async (record: Record<string, unknown> | null, meanwhile = async () => {}) => {
+        const { lease } = await holding.begin('a', impatient);
+        const next = waiting.begin('a', patient);
+        await rejects(waiting.begin('a', impatient), 'LEASE_TIMEOUT');
+        await until(async () => (await direct.say(`SELECT 1 ${listeners}`)).length === 1);
+        await meanwhile();
+        await holding.commit(lease, record, null);
+        const begun = await next;
+        expect(begun.record).toEqual(record);
+        await waiting.release(begun.lease);
+        return begun.revision;
+      };
+      expect(await handOver({ text: 'short' })).toBe(1);
+      expect(await handOver({ text: 'né \n 🔒' })).toBe(2);
+      expect(await handOver(null)).toBe(0);
+      expect(read.count).toBe(0);
+      expect(await handOver({ text: '🔒'.repeat(2_000) })).toBe(1);
+      expect(read.count).toBe(1);
+      expect(
+        await handOver({ text: 'missed' }, async () => void (await direct.say(`SELECT pg_terminate_backend(pid) ${listeners}`))),
+      ).toBe(2);
+      await Promise.all([holding, waiting].map((store) => store.close()));
+      await direct.say(dropping(prefix));
+      await Promise.all([one, other, direct].map((each) => each.end()));
+    },
+  );
+
   test.skipIf(isLeftOut)('who waits is told, and hardly ever asks; the connection that listens goes back', async () => {
     const prefix = freshPrefix();
     const [one, other, direct] = [1, 2, 3].map(() => connectPostgres(postgresUrl.href)) as [Postgres, Postgres, Postgres];
     const looks = { count: 0 };
-    const stores = [sqlStore(one.driver, { prefix }), sqlStore(counting(other.driver, looks), { prefix })] as [Store, Store];
+    const stores = [sqlStore(one.driver, { prefix }), sqlStore(counting(other.driver, looks, 'AS holder'), { prefix })] as [
+      Store,
+      Store,
+    ];
     const listening = async () => {
-      const rows = await direct.say(`SELECT 1 FROM pg_stat_activity WHERE query = 'LISTEN ${prefix}_released'`);
+      const rows = await direct.say(`SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN ${prefix}%'`);
       return rows.length;
     };
 
@@ -313,8 +413,8 @@ describe('waiting on PostgreSQL', async () => {
 
 type Postgres = ReturnType<typeof connectPostgres>;
 
-/** Counts how often somebody in line asks for his turn. */
-function counting(pool: Postgres['driver'], looks: { count: number }): SqlDriver {
+/** Counts the statements that have some words in them. */
+function counting(pool: Postgres['driver'], statements: { count: number }, words: string): SqlDriver {
   return {
     totalCount: 0,
     on: (event, listener) => pool.on(event, listener),
@@ -323,7 +423,7 @@ function counting(pool: Postgres['driver'], looks: { count: number }): SqlDriver
       const client = await pool.connect();
       return {
         query: (config) => {
-          if (config.text.startsWith('SELECT line_served')) looks.count++;
+          if (config.text.includes(words)) statements.count++;
           return client.query(config);
         },
         release: (destroy) => client.release(destroy),

@@ -35,6 +35,15 @@ it('wakes what falls asleep on the way, and lets aborted sleepers go at once', a
   expect(clock.nextWake()).toBeUndefined();
 });
 
+it('tells of its moves before anybody wakes', async () => {
+  const told: string[] = [];
+  const clock = virtualClock({ start, moved: async (now) => void told.push(`moved ${now - Date.parse(start)}`) });
+  for (const ms of [200, 100, 100]) void clock.sleep(ms).then(() => told.push(`woken ${ms}`));
+  await clock.advance(300);
+  await clock.advance(0);
+  expect(told).toEqual(['moved 100', 'woken 100', 'woken 100', 'moved 200', 'woken 200', 'moved 300']);
+});
+
 it('does not go back', async () => {
   const clock = virtualClock({ start });
   await expect(clock.advanceTo('2026-11-02T09:59:59Z')).rejects.toThrow(RangeError);

@@ -5,6 +5,7 @@ import { type SlackOptions, slackSessions } from 'adjourn/slack';
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<A, B>(_: Equal<A, B>): void {}
 declare const host: object;
+declare const perhaps: number | undefined;
 
 // `initial` types `session.data`, everywhere a session can be reached.
 const typed = createSessions({
@@ -39,6 +40,20 @@ typed.open({ channel: 'slack', endpoint: 'sales', user: 'U1' });
 // @ts-expect-error a typo
 typed.open({ channel: 'slack', endpoint: 'sails', user: 'U1' });
 
+// Settings changed while running: the same endpoints, plain values, null to take one back, and somebody who does it.
+typed.settings.set(
+  { endpoints: { sales: { expiration: '2h', maxTurns: null } }, organization: { maxExpiration: 0 } },
+  { by: 'ada' },
+);
+// @ts-expect-error a typo
+typed.settings.set({ endpoints: { sails: { expiration: 5 } } }, { by: 'ada' });
+// @ts-expect-error functions stand in code
+typed.settings.set({ endpoints: { sales: { closingMessage: () => 'bye' } } }, { by: 'ada' });
+// @ts-expect-error nobody
+typed.settings.set({ endpoints: { sales: { expiration: 5 } } }, {});
+untyped.settings.set({ endpoints: { whatever: { expiration: perhaps } } }, { by: 'ada', expectedVersion: perhaps });
+typed.on('settings_changed', ({ version, by, at }) => [version.toFixed(), by.trim(), at.toFixed()]);
+
 // Settings: durations are minutes or text with a unit, and unknown settings are refused.
 createSessions({
   endpoints: { a: { expiration: '90s' }, b: { expiration: 'never' }, c: { expiration: 0 } },
@@ -54,7 +69,6 @@ const inline: SlackOptions = { endpoint: 'support', expiration: '15m', scope: 't
 slackSessions(untyped, inline);
 
 // Optional settings may be given as undefined, as they are by code that computes them.
-declare const perhaps: number | undefined;
 createSessions({
   endpoints: { support: { expiration: perhaps } },
   organization: { maxExpiration: perhaps },

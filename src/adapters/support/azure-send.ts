@@ -2,8 +2,10 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { Send, SendOutcome } from '../../middleware/adapter.ts';
 import type { Clock } from '../../middleware/clock.ts';
+import { resultOf } from '../../middleware/closer.ts';
 import type { Address } from '../../middleware/core/conversation.ts';
 import { AdjournError } from '../../middleware/errors.ts';
+import type { Said } from '../../middleware/transcript.ts';
 import { outcomeOf } from './azure-outcome.ts';
 import { channelIdOf } from './azure-place.ts';
 import { isTrusted, isWithinWindow } from './azure-service.ts';
@@ -124,15 +126,23 @@ function withoutRetries(by: object, { turnState }: AzureSender): void {
 
 /**
  * Sends for a turn whose context is gone, and tells by throwing what came of it.
+ * @param said told of it as well
  * @throws AdjournError `ADJ_SEND_FAILED`
  */
-export async function replyBy(send: Send, address: Address, message: unknown): Promise<unknown> {
+export async function replyBy(send: Send, address: Address, message: unknown, said: (said: Said) => void): Promise<unknown> {
   const sent = await send(address, message, { idempotencyKey: randomUUID() });
+  const words = typeof message === 'string' ? message : text(message, 'text');
+  if (isMessage(message)) said({ text: words, delivery: resultOf(sent) });
   if (sent.outcome === 'sent') return sent.id;
   throw new AdjournError('ADJ_SEND_FAILED', `${sent.outcome}: ${sent.reason}.`, {
     where: address.endpoint,
     ...(sent.reason === 'service_url' ? { hint: 'Name its host in serviceHosts.' } : {}),
   });
+}
+
+/** Both SDKs take for a message what has no type. */
+export function isMessage(activity: unknown): boolean {
+  return (text(activity, 'type') ?? 'message') === 'message';
 }
 
 /** An invoke must be answered, or the host says 501. A card expects a body of its kind, else it shows an error. */

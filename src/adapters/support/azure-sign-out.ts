@@ -19,7 +19,10 @@ type TokenClient = { readonly signOutUser: SignOut } | { readonly signOut: SignO
  * @param connection its name, as the bot's OAuth prompt has it
  * @throws AdjournError `ADJ_CONFIG_INVALID` where the turn has no such client or names no person; and what Azure's token service says
  */
-export async function signOut(context: AzureTurnContext, connection: string): Promise<void> {
+export async function signOut(
+  context: Pick<AzureTurnContext, 'activity' | 'adapter' | 'turnState'>,
+  connection: string,
+): Promise<void> {
   const { activity, adapter, turnState } = context;
   const client = turnState?.get(Reflect.get(adapter, 'UserTokenClientKey')) as TokenClient | undefined;
   const user = activity.from?.id;

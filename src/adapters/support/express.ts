@@ -38,6 +38,8 @@ export interface ExpressWebhook<Event = unknown> extends Webhook<Event, Exchange
   remove(req: WebRequest, events: ReadonlySet<unknown>): void;
   /** The channel's empty success. Called for nothing left to handle, and by the event handler form as its answer. */
   empty(res: WebResponse): void;
+  /** Where the response itself says something to the user: told of it before anything answers. */
+  answers?(res: WebResponse, activity: Activity): void;
 }
 
 /** The middleware an adapter returns: plain, and as a wrapper around the bot's handler. */
@@ -125,6 +127,7 @@ async function handle<Event>(
 ): Promise<void> {
   const { req, res } = exchange;
   const groups = webhook.channel.group(webhook.items(req));
+  for (const { activity } of groups.flat()) webhook.answers?.(res, activity);
   const taken = new Set<Activity>();
   let ran = false;
   const run = (turns: readonly Turn[]) => {

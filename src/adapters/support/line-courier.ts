@@ -1,7 +1,7 @@
 import type { Send, SendOutcome } from '../../middleware/adapter.ts';
 import type { Clock } from '../../middleware/clock.ts';
 import { AdjournError } from '../../middleware/errors.ts';
-import { outcomeOf, sentId } from './line-outcome.ts';
+import { isSpentToken, outcomeOf, sentId } from './line-outcome.ts';
 
 /** What we call of `MessagingApiClient` or `LineBotClient` of `@line/bot-sdk`. */
 export interface LineClient {
@@ -19,6 +19,14 @@ interface LineMessage {
  * milliseconds, with a margin for the way there.
  */
 const tokenLifeMs = 50_000;
+
+/** Replies that are pushed where their token is spent, so that their failure is none. */
+const attempts = new WeakSet<object>();
+
+/** Whether a request is such a reply, and this error says that its token is spent. */
+export function isAttempt(request: unknown, error: unknown): boolean {
+  return attempts.has(request as object) && isSpentToken(error);
+}
 
 /**
  * Sends to where an event came from: by its reply token, which costs nothing, as long as that can work; by push, which counts towards
@@ -67,8 +75,10 @@ export function lineCourier(client: LineClient, clock: Clock): LineCourier {
     async reply(event, to, message) {
       const replyToken = takeToken(event);
       if (replyToken === undefined) return push(to, message);
+      const request = { replyToken, messages: messagesOf(message) };
+      attempts.add(request);
       try {
-        return await client.replyMessage({ replyToken, messages: messagesOf(message) });
+        return await client.replyMessage(request);
       } catch (error) {
         // The bot has used the token itself, or LINE takes it for too old: nothing was sent. After anything else it may have been.
         return isSpentToken(error) ? push(to, message) : refused(error);
@@ -87,12 +97,6 @@ export function lineCourier(client: LineClient, clock: Clock): LineCourier {
 
 function messagesOf(message: unknown): LineMessage[] {
   return [message].flat().map((one) => (typeof one === 'string' ? { type: 'text', text: one } : (one as LineMessage)));
-}
-
-/** LINE has no code for it, only these words. */
-function isSpentToken(error: unknown): boolean {
-  const { status, body } = error as { status?: unknown; body?: unknown };
-  return status === 400 && String(body).includes('Invalid reply token');
 }
 
 function refused(cause: unknown): never {

@@ -38,28 +38,30 @@ interface Mentionee {
 }
 
 /**
- * Events that a person did not bring about, or not by talking to the bot; with what they say about the way to the person or group.
- * Source: Messaging API reference, "Webhook Event Objects". Some carry reply tokens all the same; a beacon in range even repeats.
+ * Events that a person did not bring about, or not by talking to the bot; with what they say about the way to the person or group, and about
+ * who has the chat. Source: Messaging API reference, "Webhook Event Objects"; "Control chat initiative". Some carry reply tokens all the same;
+ * a beacon in range even repeats.
  */
-const lifecycles: Readonly<Record<string, LifecycleActivity['means']>> = {
-  follow: 'reachable',
-  unfollow: 'unreachable',
-  join: 'reachable',
-  leave: 'unreachable',
-  accountLink: undefined,
-  activated: undefined,
-  beacon: undefined,
-  botResumed: undefined,
-  botSuspended: undefined,
-  deactivated: undefined,
-  delivery: undefined,
-  memberJoined: undefined,
-  memberLeft: undefined,
-  membership: undefined,
-  messageEdited: undefined,
-  module: undefined,
-  unsend: undefined,
-  videoPlayComplete: undefined,
+const lifecycles: Readonly<Record<string, Pick<LifecycleActivity, 'means' | 'elsewhere'>>> = {
+  follow: { means: 'reachable' },
+  unfollow: { means: 'unreachable' },
+  join: { means: 'reachable' },
+  leave: { means: 'unreachable' },
+  // Told to module channels only. The primary channel learns of it by `mode` alone.
+  activated: { means: 'handed_back' },
+  deactivated: { means: 'handed_off', elsewhere: true },
+  accountLink: {},
+  beacon: {},
+  botResumed: {},
+  botSuspended: {},
+  delivery: {},
+  memberJoined: {},
+  memberLeft: {},
+  membership: {},
+  messageEdited: {},
+  module: {},
+  unsend: {},
+  videoPlayComplete: {},
 };
 
 /** The activities of a parsed request, each with the event it was made from; a body that is no webhook is one of a kind nobody knows. */
@@ -87,9 +89,9 @@ function activityOf(event: LineEvent, account: string | undefined): Activity {
     ...present('id', textOf(webhookEventId) ?? textOf(recordOf(message)?.id)),
     ...present('at', typeof timestamp === 'number' && Number.isFinite(timestamp) ? timestamp : undefined),
   };
-  if (Object.hasOwn(lifecycles, kind)) return { kind: 'lifecycle', ...origin, ...present('means', lifecycles[kind]) };
+  if (Object.hasOwn(lifecycles, kind)) return { kind: 'lifecycle', ...origin, ...lifecycles[kind] };
   if (kind !== 'message' && kind !== 'postback') return unsupported(origin, 'The type of the event is not known.');
-  if (mode === 'standby') return { kind: 'lifecycle', ...origin };
+  if (mode === 'standby') return { kind: 'lifecycle', ...origin, means: 'customer_wrote' };
   if (origin.conversation === undefined) return unsupported(origin, 'The event has no source.');
   if (kind === 'postback') return { kind, ...origin, ...present('payload', textOf(recordOf(postback)?.data)) };
   return { kind, ...origin, ...saidIn(recordOf(message) ?? {}, origin.conversation) };

@@ -19,6 +19,12 @@ export function outcomeOf(error: unknown): SendOutcome {
   return { outcome: 'refused', reason: String(status) };
 }
 
+/** Whether a reply token cannot be used, or not any more. LINE has no code for it, only these words. */
+export function isSpentToken(error: unknown): boolean {
+  const { status, body } = (error ?? {}) as { status?: unknown; body?: unknown };
+  return status === 400 && String(body).includes('Invalid reply token');
+}
+
 /** The id of the first message of an answer, parsed or not. */
 export function sentId(answer: unknown): string | undefined {
   try {

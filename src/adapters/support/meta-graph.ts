@@ -74,13 +74,11 @@ export async function askGraph({ node, body }: GraphCall, token: string, options
 }
 
 /**
- * Sends one message.
- * @returns Meta's answer
+ * Meta's answer to a call.
  * @throws AdjournError `ADJ_SEND_FAILED`, its `cause` a {@link GraphRefusal}, or what `fetch` threw where nothing answered
  */
-export async function postMessage(call: GraphCall, options: GraphOptions): Promise<unknown> {
+export function answerOf(got: GraphAnswer, call: Pick<GraphCall, 'channel' | 'account'>): unknown {
   const where = `${call.channel} ${call.account}`;
-  const got = await askGraph(call, await tokenOf(call.account, options), options);
   if (got.said === 'yes') return got.answer;
   if (got.said === 'nothing') {
     throw new AdjournError('ADJ_SEND_FAILED', 'The Graph API did not answer.', {
@@ -95,7 +93,8 @@ export async function postMessage(call: GraphCall, options: GraphOptions): Promi
   throw new AdjournError('ADJ_SEND_FAILED', `The Graph API answered ${status}${codes}.`, { where, hint, cause: got.refusal });
 }
 
-function refusalOf(status: number, answer: unknown): GraphRefusal {
+/** What an answer of a status beyond 299 says. */
+export function refusalOf(status: number, answer: unknown): GraphRefusal {
   const {
     code,
     error_subcode: subcode,

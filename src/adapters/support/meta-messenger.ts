@@ -1,5 +1,6 @@
-import type { Activity, Origin } from '../../middleware/core/activity.ts';
+import type { Activity, LifecycleActivity, Origin } from '../../middleware/core/activity.ts';
 import type { MessengerEntry, MessengerEvent, MessengerMessage, MessengerWebhook } from '../messenger.ts';
+import { controlIn, replyIn, standbyIn } from './meta-control.ts';
 import { closeIn } from './meta-mark.ts';
 import { isWritten, listOf, textOf, timeOf } from './meta-values.ts';
 import type { Item } from './webhook.ts';
@@ -29,14 +30,18 @@ const lifecycles = [
   'call',
 ] as const;
 
-/** Every event of a webhook beside its activity, in order; one unsupported activity where there is none. */
-export function itemsOf(webhook: MessengerWebhook | undefined): Item<MessengerEvent>[] {
+/**
+ * Every event of a webhook beside its activity, in order; one unsupported activity where there is none.
+ * @param appIds of the bots whose messages are their own
+ */
+export function itemsOf(webhook: MessengerWebhook | undefined, appIds: readonly string[] = []): Item<MessengerEvent>[] {
+  const how = { isPage: webhook?.object === 'page', appIds };
   const items = listOf(webhook?.entry).flatMap((entry) => {
     // The app dashboard's "Test" button names page 0.
     const test = entry.id === '0' ? unsupported('test', 'a test of the app dashboard', originOf({}, entry)) : undefined;
     return [
-      ...listOf(entry.messaging).map((event) => ({ activity: test ?? activityOf(event, entry), event })),
-      ...listOf(entry.standby).map((event) => ({ activity: lifecycle('standby', originOf(event, entry)), event })),
+      ...listOf(entry.messaging).map((event) => ({ activity: test ?? activityOf(event, entry, how), event })),
+      ...listOf(entry.standby).map((event) => ({ activity: watched(event, entry, how), event })),
       ...listOf(entry.changes).map((event) => ({ activity: test ?? change(event, entry), event })),
     ];
   });
@@ -61,14 +66,28 @@ export function withoutEvents(webhook: MessengerWebhook, gone: ReadonlySet<unkno
   return { ...webhook, entry: listOf(webhook.entry).flatMap((entry) => entryLeft(entry) ?? []) };
 }
 
-function activityOf(event: MessengerEvent, entry: MessengerEntry): Activity {
+/** What tells the page's own messages apart. */
+interface How {
+  readonly isPage: boolean;
+  readonly appIds: readonly string[];
+}
+
+function activityOf(event: MessengerEvent, entry: MessengerEntry, how: How): Activity {
   const { message, postback } = event;
   const origin = originOf(event, entry);
-  if (isEcho(event)) return echoOf(message, origin);
+  if (isEcho(event)) return echoOf('echo', message, origin, how);
   if (message !== undefined && message !== null) return messageOf(message, origin);
   if (postback !== undefined && postback !== null) return postbackOf(postback, origin);
   const part = lifecycles.find((name) => Object.hasOwn(event, name));
-  return part === undefined ? unsupported('unknown', 'an event of no known kind', origin) : lifecycle(part, origin);
+  if (part === undefined) return unsupported('unknown', 'an event of no known kind', origin);
+  return { ...lifecycle(part, origin), ...controlIn(event, origin, how.appIds) };
+}
+
+/** While another app has the thread. */
+function watched(event: MessengerEvent, entry: MessengerEntry, how: How): Activity {
+  const origin = originOf(event, entry);
+  if (isEcho(event)) return echoOf('standby', event.message, origin, how);
+  return { ...lifecycle('standby', origin), ...standbyIn(event) };
 }
 
 /** Older postbacks have no id of their own: the stamp and the payload, which a redelivery repeats, stand in for it. */
@@ -99,11 +118,10 @@ function messageOf(message: MessengerMessage, origin: Origin): Activity {
 }
 
 /** The echo of a message that announced a close settles that it was sent. */
-function echoOf(message: MessengerMessage | undefined, origin: Origin): Activity {
+function echoOf(type: string, message: MessengerMessage | undefined, origin: Origin, { isPage, appIds }: How): Activity {
   const closeId = closeIn(message?.['metadata']);
-  return closeId === undefined
-    ? lifecycle('echo', origin)
-    : { ...origin, kind: 'lifecycle', type: 'echo', report: { closeId, message: 'sent' } };
+  const said = closeId === undefined ? replyIn(message, isPage, appIds) : { report: { closeId, message: 'sent' as const } };
+  return { ...lifecycle(type, origin), ...said };
 }
 
 /** What the page itself sent comes back as an echo: then the receiver is the person. */
@@ -128,7 +146,7 @@ function change(event: MessengerEvent, entry: MessengerEntry): Activity {
   return unsupported(textOf(event['field']) ?? 'change', 'a change of the page, not a message to it', originOf({}, entry));
 }
 
-function lifecycle(type: string, origin: Origin): Activity {
+function lifecycle(type: string, origin: Origin): LifecycleActivity {
   return { ...origin, kind: 'lifecycle', type };
 }
 

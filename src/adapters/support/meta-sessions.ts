@@ -10,7 +10,7 @@ import {
   type WebResponse,
 } from './express.ts';
 import type { GraphOptions } from './meta-graph.ts';
-import { type MetaSending, sendNow } from './meta-send.ts';
+import { type MetaSending, sendNow, tellingFetch } from './meta-send.ts';
 import { signatureOf } from './meta-signature.ts';
 import {
   type Admission,
@@ -35,8 +35,17 @@ export interface MetaChannel<Payload extends object, Event> extends MetaSending 
   to(activity: Activity): Readonly<Record<string, unknown>>;
 }
 
+/** For bots that call the Graph API by themselves. */
+export interface MetaCalls {
+  /**
+   * `fetch` for messages that the bot sends by itself, so that they stand in transcripts: a JSON text, posted to `…/messages`.
+   * What `turn.reply` sends stands there anyway.
+   */
+  readonly graphFetch: typeof fetch;
+}
+
 /** The event handler form, for Express and bare Node, and as a web-standard fetch handler. */
-export interface MetaEvents {
+export interface MetaEvents extends MetaCalls {
   (req: WebRequest, res: WebResponse, next: Next): void;
   /**
    * The same handler for Hono, Next.js, workers …: answers the dashboard's verification, refuses forgeries, runs one turn per event.
@@ -61,14 +70,14 @@ export function metaRequests<Payload extends object, Event>(
   meta: MetaChannel<Payload, Event>,
   channel: Channel,
   options: MetaWebhookOptions & GraphOptions,
-): ExpressSessions {
+): ExpressSessions & MetaCalls {
   const { webhook, gate } = expressOf(meta, channel, options);
   const items = (req: WebRequest) => webhook.items(req).map(({ activity, event }) => ({ activity, event: meta.partOf(event) }));
   const forms = requestSessions<object>({ ...webhook, items });
   // The types of the bot's own handler are its host's; here it is any of Node's.
   const wrap: ExpressSessions['wrap'] = (handler) =>
     gate(forms.wrap(handler) as unknown as WebHandler, handler as unknown as WebHandler) as unknown as typeof handler;
-  return Object.assign(gate(forms), { wrap });
+  return Object.assign(gate(forms), { wrap, graphFetch: tellingFetch(meta, channel) });
 }
 
 /** The event handler form. */
@@ -94,7 +103,8 @@ export function metaEvents<Payload extends object, Event, Data>(
       return new Response(null, { status: 500 });
     }
   };
-  return Object.assign(gate(eventSessions(webhook, handler, sessionless)), { fetch });
+  const graphFetch = tellingFetch(meta, channel);
+  return Object.assign(gate(eventSessions(webhook, handler, sessionless)), { fetch, graphFetch });
 }
 
 const plainText = Object.freeze({ 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' });
@@ -106,6 +116,8 @@ function expressOf<Payload extends object, Event>(
 ) {
   checkWebhookOptions(meta.name, options);
   const taken = new WeakMap<object, Taken<Payload>>();
+  const answer = (activity: Activity, message: unknown) =>
+    sendNow(meta, channel, { activity, to: meta.to(activity) }, message, options);
   const webhook = {
     channel,
     ackWithinMs: meta.ackWithinMs,
@@ -118,12 +130,10 @@ function expressOf<Payload extends object, Event>(
     },
     empty: (res: WebResponse) => void res.writeHead(200).end(),
     to: ({ activity }: Item) => meta.to(activity),
-    reply: (message: unknown, { activity }: Item) => sendNow(meta, meta.to(activity), message, options),
+    reply: (message: unknown, { activity }: Item) => answer(activity, message),
     /** The command is done and saved: that the user could not be told must not make Meta deliver it again. */
     consumed: async (text: string | undefined, { activity }: Item) =>
-      text === undefined
-        ? undefined
-        : sendNow(meta, meta.to(activity), text, options).catch((error) => channel.report(error, activity)),
+      text === undefined ? undefined : answer(activity, text).catch((error) => channel.report(error, activity)),
   };
   /** `go` gets webhooks that are let in, `other` what is no webhook at all. */
   const gate =

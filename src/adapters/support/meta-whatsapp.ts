@@ -61,12 +61,23 @@ function changeOf(change: WhatsAppChange, entry: WhatsAppEntry): Item<WhatsAppEv
     const updates = listOf(value[field] as readonly IdUpdate[] | undefined);
     if (updates.length > 0) return updates.flatMap((update) => alone(rotationOf(update, origin)));
   }
+  const contacts = listOf(value.contacts);
+  const echoes = field === 'smb_message_echoes' ? listOf(value.message_echoes) : [];
+  if (echoes.length > 0) {
+    return echoes.map((echo) => {
+      const named = [echo.to, echo.to_user_id];
+      const contact = named.some(textOf) ? contactOf(named, contacts) : undefined;
+      return {
+        activity: echoOf(echo, contact, origin),
+        event: { field, value, echo, ...(contact === undefined ? {} : { contact }) },
+      };
+    });
+  }
   if (field !== 'messages') return alone({ ...origin, kind: 'lifecycle' });
 
-  const contacts = listOf(value.contacts);
   const items = [
     ...listOf(value.messages).map((message) => {
-      const contact = contactOf(message, contacts);
+      const contact = contactOf([message.from, message.from_user_id], contacts);
       const activity = messageOf(message, contact, origin);
       return { activity, event: { field, value, message, ...(contact === undefined ? {} : { contact }) } };
     }),
@@ -142,6 +153,24 @@ function inputOf(message: WhatsAppMessage, origin: Origin, addressed: boolean): 
   return unsupported(type, 'a message of no known type', origin);
 }
 
+/** Somebody wrote to a customer on the phone of the business ("smb_message_echoes"): an answer, unless it is about an older message. */
+function echoOf(echo: WhatsAppMessage, contact: WhatsAppContact | undefined, at: Origin): Activity {
+  const person = personOf(echo.to_user_id, contact?.user_id, echo.to, contact?.wa_id);
+  const { user } = person;
+  const origin: Origin = {
+    ...at,
+    ...person,
+    ...(user === undefined ? {} : { conversation: { id: user, kind: 'direct' } }),
+    ...timeOf(echo.timestamp),
+  };
+  if (lifecycles.includes(textOf(echo.type) ?? 'untyped')) return { ...origin, kind: 'lifecycle' };
+  const id = textOf(echo.id);
+  return { ...origin, kind: 'lifecycle', means: 'agent_replied', agent: businessPhone, ...(id === undefined ? {} : { id }) };
+}
+
+/** Meta does not say who held it. */
+const businessPhone = 'business phone';
+
 function statusOf(status: WhatsAppStatus, at: Origin): Activity {
   const person = personOf(status.recipient_user_id, status.recipient_id);
   const { user } = person;
@@ -188,9 +217,12 @@ function renamed({ user }: WhatsAppPerson, before: string | undefined): Partial<
   return before === undefined || before === user ? person : { ...person, alias: before, means: 'renamed' };
 }
 
-/** The contact a message is from. One value may carry messages of several people; only a matching contact may name the sender. */
-function contactOf(message: WhatsAppMessage, contacts: readonly WhatsAppContact[]): WhatsAppContact | undefined {
-  const ids = [message.from, message.from_user_id].map(textOf).filter((id) => id !== undefined);
+/**
+ * The contact a message is from, or to. One value may carry messages of several people; only a matching contact may name the person.
+ * @param named the ids the message has for them
+ */
+function contactOf(named: readonly unknown[], contacts: readonly WhatsAppContact[]): WhatsAppContact | undefined {
+  const ids = named.map(textOf).filter((id) => id !== undefined);
   if (ids.length === 0) return contacts.length === 1 ? contacts[0] : undefined;
   return contacts.find(({ wa_id, user_id }) => [wa_id, user_id].some((id) => id !== undefined && ids.includes(id)));
 }

@@ -78,7 +78,7 @@ export function isGone(code: string | undefined): boolean {
  * What is known after `messages.create` failed. Twilio's errors are told by their members, since not all of their classes are exported.
  * @param error what a client of `twilio` threw: its own errors have a `status`, the network's have none
  */
-function outcomeOf(error: unknown): SendOutcome {
+export function outcomeOf(error: unknown): SendOutcome {
   const { status, code } = (error ?? {}) as { status?: unknown; code?: unknown };
   if (typeof status !== 'number') return unanswered(error);
   const reason = String(typeof code === 'number' && code > 0 ? code : status);

@@ -1,5 +1,6 @@
 import type { Channel, Delivery, Reply } from '../../middleware/adapter.ts';
 import type { Activity } from '../../middleware/core/activity.ts';
+import { AdjournError } from '../../middleware/errors.ts';
 import type { Turn } from '../../middleware/turn.ts';
 
 /** One activity of a request, with the vendor's own object it was made from. */
@@ -39,6 +40,8 @@ export interface EventRun {
   readonly failures: Promise<readonly HandlerFailure[]>;
   /** Resolves when everything that has not had its turn yet is saved for it (`inbox: 'durable'`); otherwise never. */
   readonly accepted: Promise<void>;
+  /** Whether something is still to be saved that must be before it is acknowledged. */
+  owes(): boolean;
 }
 
 /** What a handler threw, and at which activity. */
@@ -88,7 +91,11 @@ export function runEvents<Event, Data>(
       }
     }
   };
-  return { failures: Promise.all(webhook.channel.group(items).map(inOrder)).then(() => failures), accepted };
+  return {
+    failures: Promise.all(webhook.channel.group(items).map(inOrder)).then(() => failures),
+    accepted,
+    owes: () => [...waiting].some(({ activity }) => webhook.channel.keeps(activity)),
+  };
 }
 
 /** The turn of one event. Activity and event are plain data: kept as they are, they make the same delivery after a crash. */
@@ -113,6 +120,8 @@ export function eventDelivery<Event, Data>(
  * Resolves when every turn has ended or is kept for a crash, or when the vendor's answer can wait no longer; the turns then go on.
  * A save that failed does not make it fail: the bot has answered, and the `save_failed` event tells of it.
  * @throws what the first handler threw, if it did in time: the vendor may then deliver again. All other errors are reported.
+ * @throws AdjournError `LEASE_TIMEOUT` where a message must be saved first (`inbox: 'durable'`) and its conversation is busy for too long:
+ * it is handled when its turn comes, and delivered again should this process die before.
  */
 export async function answerInTime(
   { channel, ackWithinMs }: Pick<Webhook, 'channel' | 'ackWithinMs'>,
@@ -127,11 +136,18 @@ export async function answerInTime(
   budget.abort();
   if (failures === undefined) {
     void run.failures.then(report);
+    if (run.owes()) throw unsaved();
     return;
   }
   const [first, ...others] = failures;
   report(others);
   if (first !== undefined) throw first.error;
+}
+
+function unsaved(): AdjournError {
+  return new AdjournError('LEASE_TIMEOUT', 'A message could not be saved before the vendor had to be answered.', {
+    hint: 'The vendor delivers it again. Its turn comes all the same, and is not repeated.',
+  });
 }
 
 /** A delivery of items of one conversation, but for what runs and how long it waits. */

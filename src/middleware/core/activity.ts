@@ -82,8 +82,23 @@ export interface LifecycleActivity extends Origin {
    * `proactive`: a turn the bot itself began (Azure `ContinueConversation`): it gets the live session, but is no activity.
    * `unreachable`, `reachable`: the contact opted out or blocked the bot, or came back.
    * `renamed`: the person of `alias` is called `user` from now on.
+   * `agent_replied`: a person answered the user in our place. `handed_off`: people have the conversation now. `handed_back`: it is the bot's.
+   * `customer_wrote`: the user wrote to another app, which has the conversation: they wait for an answer there.
    */
-  readonly means?: 'proactive' | 'unreachable' | 'reachable' | 'renamed' | undefined;
+  readonly means?:
+    | 'proactive'
+    | 'unreachable'
+    | 'reachable'
+    | 'renamed'
+    | 'agent_replied'
+    | 'handed_off'
+    | 'handed_back'
+    | 'customer_wrote'
+    | undefined;
+  /** Who that is, as the vendor names them. */
+  readonly agent?: string | undefined;
+  /** With `handed_off`: to another app, so that nothing of the user's reaches us until it is handed back. */
+  readonly elsewhere?: true | undefined;
   /** What the vendor says later about a message of ours: a delivery status, an echo. */
   readonly report?: DeliveryReport | undefined;
 }
@@ -130,7 +145,44 @@ export function keyOf(activity: Activity, endpoint: string, scope: Scope): strin
     if (!isId(activity.user)) return undefined;
     parts.push(activity.user);
   }
-  return parts.map(encodeURIComponent).join('/');
+  return parts.map(encodeURIComponent).join('/').replace(/^~/, '%7E');
+}
+
+/**
+ * The key of a record that belongs to no conversation: a desk's, the settings'. No channel has such a name, so none can be taken for
+ * a conversation's.
+ */
+export function systemKey(kind: string, name?: string): string {
+  const parts = name === undefined ? [kind] : [kind, name];
+  return systemMark + parts.map(encodeURIComponent).join('/');
+}
+
+/** What a system key names. */
+export function systemPartsOf(key: string): { readonly kind: string; readonly name: string } {
+  const [kind = '', name = ''] = key.slice(systemMark.length).split('/').map(decodeURIComponent);
+  return { kind, name };
+}
+
+export function isSystemKey(key: string): boolean {
+  return key.startsWith(systemMark);
+}
+
+const systemMark = '~';
+
+/** Whether a text is the key of a conversation as {@link keyOf} makes it. */
+export function isKey(text: string): boolean {
+  const parts = text.split('/');
+  if (parts.length < 3 || parts.length > 4 || parts.includes('')) return false;
+  try {
+    return (
+      parts
+        .map((part) => encodeURIComponent(decodeURIComponent(part)))
+        .join('/')
+        .replace(/^~/, '%7E') === text
+    );
+  } catch {
+    return false;
+  }
 }
 
 /** The key the same activity would have under the person's other name; undefined where it has none. */

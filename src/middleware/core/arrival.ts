@@ -1,8 +1,10 @@
-import { type CommandName, isInput } from './activity.ts';
+import { type Activity, type CommandName, isInput } from './activity.ts';
 import { commandOf } from './commands.ts';
 import { type ConversationRecord, close, isDeveloper, open, refreshed, type Step } from './conversation.ts';
+import { awaiting } from './desk.ts';
+import { broughtBack } from './desk-step.ts';
 import type { SessionEvent } from './effect.ts';
-import { activityTime, deadlineOf, endOf, lateBy } from './expiry.ts';
+import { activityTime, deadlineOf, endOf, expirationFor, lateBy, longestUntil } from './expiry.ts';
 import { type Arrived, pass, type Transition, type Verdict } from './happening.ts';
 import { expire } from './lapse.ts';
 import type { Policy } from './policy.ts';
@@ -11,18 +13,26 @@ import { discarded, type SessionState, touched } from './session.ts';
 import { liveVariables } from './variables.ts';
 
 /** What an activity does to a conversation, and what becomes of it. */
-export function arrived(record: ConversationRecord, event: Arrived, policy: Policy, now: number): Transition {
-  const { activity, id, post } = event;
-  if (!isInput(activity)) return pass({ record, events: [] });
-  const command = commandOf(activity, policy.commands);
-  const duplicate = id !== undefined && hasSeen(record.seen, id);
-  if (duplicate) {
-    const events: SessionEvent[] = [{ type: 'duplicate', at: now, ...sessionId(record) }];
-    return { record, events, verdict: { do: 'drop', quiet: false } };
+export function arrived(before: ConversationRecord, event: Arrived, policy: Policy, now: number): Transition {
+  const { activity, id } = event;
+  if (!isInput(activity)) return pass({ record: before, events: [] });
+  if (id !== undefined && hasSeen(before.seen, id)) {
+    const events: SessionEvent[] = [{ type: 'duplicate', at: now, ...sessionId(before) }];
+    return { record: before, events, verdict: { do: 'drop', quiet: false } };
   }
+  if (isOfErased(before, event)) return { record: mark(before, event, policy), events: [], verdict: { do: 'drop', quiet: true } };
+  const { record, events } = broughtBack(before, policy, now);
+  const next = arrivedHere(record, event, policy, now);
+  return events.length === 0 ? next : { ...next, events: [...events, ...next.events] };
+}
+
+function arrivedHere(record: ConversationRecord, event: Arrived, policy: Policy, now: number): Transition {
+  const { activity, post } = event;
+  const command = commandIn(record, activity, policy, event.arrivedAt);
   const marked = mark({ ...record, ...contactOf(event), variables: liveVariables(record.variables, now) }, event, policy);
   if (post !== undefined && hasSeen(record.seen, post)) {
-    if (command !== undefined) return { record: marked, events: [], verdict: { do: 'drop', quiet: true } };
+    if (command !== undefined || record.session?.handover !== undefined)
+      return { record: marked, events: [], verdict: { do: 'drop', quiet: true } };
     if (record.session !== undefined) return { record: marked, events: [], verdict: { do: 'run', counts: false, lateBy: 0 } };
   }
   const at = activityTime(activity, event.arrivedAt, policy);
@@ -35,6 +45,29 @@ export function arrived(record: ConversationRecord, event: Arrived, policy: Poli
   if (command === 'refresh') return refresh(aged, event, policy, at, now, late);
   if (command !== undefined) return discard(aged, command, policy, at, now);
   return run(inSession(aged, event, policy, at, now), at, now, late);
+}
+
+/** While people own the session, discard and discard all are words to them; only a refresh is ours. */
+export function commandIn(
+  record: ConversationRecord | null,
+  activity: Activity,
+  policy: Policy,
+  arrivedAt: number,
+): CommandName | undefined {
+  const command = commandOf(activity, policy.commands);
+  if (command === undefined || command === 'refresh') return command;
+  return isPeoples(record?.session, policy, activityTime(activity, arrivedAt, policy)) ? undefined : command;
+}
+
+function isPeoples(session: SessionState | undefined, policy: Policy, at: number): boolean {
+  if (session?.handover === undefined || session.handover.elsewhere || session.closing !== undefined) return false;
+  return at < endOf(session, policy).at;
+}
+
+/** Whether it came, or was written, before its contact was erased. */
+function isOfErased({ erasedAt = Number.NEGATIVE_INFINITY }: ConversationRecord, { activity, arrivedAt }: Arrived): boolean {
+  const { at = arrivedAt, precision = 1 } = activity;
+  return arrivedAt < erasedAt || at + precision - 1 < erasedAt;
 }
 
 /** What the activity tells of the contact. Whoever writes can be written to again. */
@@ -54,17 +87,18 @@ function mayContinue({ session }: ConversationRecord, policy: Policy, at: number
   if (
     session === undefined ||
     session.closing !== undefined ||
+    session.handover !== undefined ||
     !policy.hooks.classifyReturn ||
     policy.closing.mode === 'proactive'
   )
     return false;
   const end = endOf(session, policy);
   if (at < end.at || end.reason !== 'inactivity') return false;
-  const { capMs } = policy.expiration;
-  const { continueWithinMs, maxDurationMs } = policy.closing;
+  const { capMs } = expirationFor(session, policy);
+  const { continueWithinMs } = policy.closing;
   const limits = [
     capMs === 0 ? Number.POSITIVE_INFINITY : session.lastActivityAt + capMs,
-    maxDurationMs === 0 ? Number.POSITIVE_INFINITY : session.startedAt + maxDurationMs,
+    longestUntil(session, policy),
     continueWithinMs === null ? Number.POSITIVE_INFINITY : end.at + continueWithinMs,
   ];
   return at < Math.min(...limits);
@@ -75,10 +109,16 @@ function continued(record: ConversationRecord, policy: Policy, now: number): Ste
   return { record, events: [{ type: 'resumed', at: now, session: session.id, deadline: deadlineOf(session, policy) }] };
 }
 
-/** The user's input reaches the bot in the live session. */
+/** The user's input reaches the bot in the live session, or the desk that owns it. */
 function run({ record, events }: Step, at: number, now: number, late: number): Transition {
-  const session = { ...touched(record.session as SessionState, at), interactive: true };
+  const { messagesIn = 0, ...before } = record.session as SessionState;
+  const session = awaiting({ ...touched(before, at), messagesIn: messagesIn + 1, interactive: true }, at);
   const told: SessionEvent[] = late > 0 ? [{ type: 'late', at: now, session: session.id, lateBy: late }] : [];
+  if (session.handover !== undefined) {
+    const { agent } = session.handover;
+    const wrote = { type: 'customer_wrote', at: now, session: session.id, ...(agent === undefined ? {} : { agent }) } as const;
+    return { record: { ...record, session }, events: [...events, ...told, wrote], verdict: { do: 'desk', lateBy: late } };
+  }
   return { record: { ...record, session }, events: [...events, ...told], verdict: { do: 'run', counts: true, lateBy: late } };
 }
 

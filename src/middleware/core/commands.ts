@@ -121,10 +121,11 @@ function forLocale<T>(texts: Readonly<Record<string, T>>, locale: string | undef
 
 /**
  * Folds a text the way commands are compared: compatibility form, no case, single inner spaces.
- * By way of upper case, since only that tells that ß and ss are the same letters.
+ * By way of upper case, since only that tells that ß and ss are the same letters; and to that from lower case, since ẞ is one of them, too.
  */
 export function fold(text: string): string {
-  return text.normalize('NFKC').trim().toUpperCase().toLowerCase().normalize('NFKC').replace(/\s+/g, ' ');
+  const caseless = text.normalize('NFKC').trim().toLowerCase().toUpperCase().toLowerCase();
+  return caseless.normalize('NFKC').replace(/\s+/g, ' ');
 }
 
 function byLocale<In, Out>(value: In | Readonly<Record<string, In>>, map: (one: In) => Out): Record<string, Out> {

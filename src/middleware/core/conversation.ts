@@ -1,6 +1,10 @@
 import type { Conversation } from './activity.ts';
+import { blocksOf } from './billing.ts';
 import type { Closing, MessageResult } from './closing.ts';
-import type { Closed, Effect, SessionEvent } from './effect.ts';
+import { toldOfAgents } from './desk.ts';
+import type { Closed, CloseEffect, Effect, SessionEvent } from './effect.ts';
+import { agentRulesFor } from './expiry.ts';
+import { whyOf } from './explain.ts';
 import type { Policy } from './policy.ts';
 import { nothingSeen, type Seen } from './seen.ts';
 import { type Birth, type CloseReason, type EndedSession, newSession, type SessionState, type StartReason } from './session.ts';
@@ -30,6 +34,10 @@ export interface ConversationRecord {
   readonly locale?: string | undefined;
   /** Counts the texts sent by ourselves, so that variants rotate. */
   readonly said?: number | undefined;
+  /** Other names the person was known by; their records are signposts to this one. */
+  readonly names?: readonly string[] | undefined;
+  /** When the contact was erased, epoch ms: what was written before then brings nothing back. */
+  readonly erasedAt?: number | undefined;
   /** Set in a record that is only a signpost: the person has another name now, and this is the key that goes with it. */
   readonly movedTo?: string | undefined;
   /** Where to send later, from another process; the adapter's own JSON, without live tokens. */
@@ -68,9 +76,10 @@ export function newRecord(): ConversationRecord {
 /** Whether a record says nothing that a missing one would not. */
 export function isEmpty(record: ConversationRecord): boolean {
   const nothing =
-    record.movedTo === undefined && record.session === undefined && record.ended === undefined && record.seen.ids.length === 0;
+    record.movedTo === undefined && record.session === undefined && record.ended === undefined && record.seen === nothingSeen;
   const kept =
     record.outbox !== undefined || record.inbox !== undefined || record.carried !== undefined || record.unreachable !== undefined;
+  if (record.erasedAt !== undefined) return false;
   return nothing && !kept && Object.keys(record.variables).length === 0 && Object.keys(record.auth).length === 0;
 }
 
@@ -140,15 +149,24 @@ export function close(record: ConversationRecord, session: SessionState, how: Cl
     billable: session.interactive && !session.developer,
     turns: session.turns,
     ...(session.outcome === undefined ? {} : { outcome: session.outcome }),
+    messagesIn: session.messagesIn ?? 0,
+    messagesOut: session.messagesOut ?? 0,
+    billing: { blocks: blocksOf(session.startedAt, endedAt), spans: session.meter?.spans ?? 0 },
+    ...(how.reason === 'inactivity' || how.reason === 'max_duration' ? { why: whyOf(session, policy) } : {}),
     ...(how.finalisedBy === undefined ? {} : { finalisedBy: how.finalisedBy }),
+    ...toldOfAgents(session, agentRulesFor(session, policy), endedAt),
   };
+  const { handover } = session;
+  const who = handover?.agent === undefined ? {} : { agent: handover.agent };
+  const over = handover === undefined ? [] : [{ type: 'handed_back' as const, at: how.closedAt, session: session.id, ...who }];
   const onClosing = how.steps === undefined && policy.hooks.onClosing && closed.hook === undefined;
   const onClose = how.steps === undefined && policy.hooks.onClose && closed.script === undefined;
   const due = onClosing || onClose;
-  const effect: Effect = {
+  const effect: CloseEffect = {
     id: session.id,
     closed,
     ...(due ? { hooks: { onClosing, onClose, session, variables: record.variables } } : {}),
+    ...(session.handover === undefined ? {} : { desk: session.handover.desk }),
   };
   const kept: ConversationRecord = {
     ...rest,
@@ -158,7 +176,7 @@ export function close(record: ConversationRecord, session: SessionState, how: Cl
     outbox: [...(record.outbox ?? []), effect],
     ...(how.reason === 'refresh' ? {} : carriedFrom(session, policy.closing.carryOver)),
   };
-  return { record: how.reason === 'refresh' ? refreshed(kept, how.closedAt) : kept, events: [closed] };
+  return { record: how.reason === 'refresh' ? refreshed(kept, how.closedAt) : kept, events: [...over, closed] };
 }
 
 /** What has happened of a close's steps. */
@@ -205,6 +223,11 @@ export function withoutReceived(record: ConversationRecord, id: string): Convers
   const { inbox = [], ...rest } = record;
   const left = inbox.filter((one) => one.id !== id);
   return left.length === 0 ? rest : { ...rest, inbox: left };
+}
+
+/** What is left of an erased contact: fingerprints of what was handled, for as long as the vendor may deliver it again. */
+export function tombstone({ seen, erasedAt = 0 }: ConversationRecord, now: number): ConversationRecord {
+  return { ...newRecord(), seen, erasedAt: Math.max(erasedAt, now) };
 }
 
 /** Without an auth profile, and the variables set with it. */

@@ -1,6 +1,7 @@
 import type { Activity, CommandName } from './activity.ts';
 import type { Closing } from './closing.ts';
 import type { Address, Carried, ConversationRecord, Step } from './conversation.ts';
+import type { DeskChange } from './desk.ts';
 import type { Effect, SessionEvent } from './effect.ts';
 import type { CloseReason } from './session.ts';
 
@@ -18,7 +19,9 @@ export type ConversationEvent =
   | WarnedOnce
   | Finalised
   | Delivered
-  | ContactChanged;
+  | ContactChanged
+  | AtDesk
+  | Erased;
 
 /** An activity came in. */
 export interface Arrived {
@@ -118,6 +121,23 @@ export interface ContactChanged {
   readonly at?: number | undefined;
 }
 
+/** Something happened at a desk; on a conversation without a live session it changes nothing. */
+export interface AtDesk {
+  readonly type: 'desk';
+  readonly change: DeskChange;
+  /** Fingerprint of the activity that tells of it, if one does. */
+  readonly id?: string | undefined;
+  /** By a turn's own handler: no session expires meanwhile. */
+  readonly inTurn?: true | undefined;
+}
+
+/** The contact is to be forgotten: the live session ends, and nothing of it is kept. */
+export interface Erased {
+  readonly type: 'erased';
+  /** When the erasure was asked for, epoch ms; a contact that was erased since stays as they are. */
+  readonly at: number;
+}
+
 /** Effects that have happened. */
 export interface Delivered {
   readonly type: 'delivered';
@@ -139,12 +159,14 @@ export interface Transition {
  * What the shell does with an activity.
  * - `run`: the bot's handler gets it, in this record's session. `counts` is false where it joins a turn already counted.
  * - `consume`: a command; the handler does not run, the user is told.
+ * - `desk`: people answer in this session; the handler does not run, the desk gets the activity.
  * - `drop`: handled before. `quiet`: a second form of a post whose command was taken; not even an event.
  * - `classify`: whether the user comes back with the same intent must be asked first; nothing has changed yet.
  * - `pass`: no business of a session.
  */
 export type Verdict =
   | { readonly do: 'run'; readonly counts: boolean; readonly lateBy: number }
+  | { readonly do: 'desk'; readonly lateBy: number }
   | { readonly do: 'consume'; readonly command: CommandName }
   | { readonly do: 'drop'; readonly quiet: boolean }
   | { readonly do: 'classify' }

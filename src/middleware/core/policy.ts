@@ -1,4 +1,5 @@
 import type { Scope } from './activity.ts';
+import { type AgentRules, type AgentSettings, agentRules, type CalendarOf } from './agents.ts';
 import {
   type ChannelList,
   type ClosingFunctions,
@@ -37,6 +38,19 @@ export interface EndpointSettings extends ClosingSettings {
   readonly inbox?: 'durable' | 'off' | undefined;
   /** Contacts whose sessions are marked as a developer's, or `true` for all. @default none */
   readonly developer?: boolean | readonly string[] | undefined;
+  /** Timers for sessions that people have taken over; an endpoint's members win one by one. @default all off */
+  readonly agents?: AgentSettings | undefined;
+  /** Keeps what is said, both sides, in the archive. It is personal data: see `retention`. @default false */
+  readonly transcripts?: boolean | undefined;
+  /** How long the archive keeps closed sessions, and their transcripts. @default for good */
+  readonly retention?: RetentionSettings | undefined;
+}
+
+export interface RetentionSettings {
+  /** Closed sessions, counted from their end. @default for good */
+  readonly sessions?: Duration | undefined;
+  /** Lines of transcripts, counted from when they were said; never longer than sessions. @default as long as sessions */
+  readonly transcripts?: Duration | undefined;
 }
 
 /** Settings of the organisation: defaults for its endpoints, and what they may not exceed. */
@@ -66,10 +80,24 @@ export interface Policy {
   readonly inbox: 'durable' | 'off';
   readonly developer: boolean | readonly string[];
   readonly closing: ClosingRules & Excludable;
+  readonly agents: AgentRules;
+  readonly history: HistoryRules;
   readonly hooks: HookFlags;
   readonly channel: ChannelFacts;
-  /** The last change of the expiration while sessions were live. */
+  /** The last change of the timing while sessions were live. */
   readonly change?: PolicyChange | undefined;
+}
+
+/** What is kept of sessions that are over. Durations in milliseconds, 0 = for good. */
+export interface HistoryRules {
+  readonly transcripts: boolean;
+  readonly keepSessionsMs: number;
+  readonly keepTranscriptsMs: number;
+}
+
+/** What times sessions: a change of it is gentle to those that are live. */
+export interface Timing extends Pick<Policy, 'expiration' | 'agents'> {
+  readonly maxDurationMs: number;
 }
 
 /** Which of the endpoint's functions the core must reckon with. */
@@ -95,10 +123,11 @@ export interface ChannelFacts {
   readonly relays?: boolean | undefined;
 }
 
-/** An expiration that changed while sessions were live. */
+/** A timing that changed while sessions were live. */
 export interface PolicyChange {
+  /** Session time of whoever changed it, the same in all processes. */
   readonly at: number;
-  readonly before: Expiration;
+  readonly before: Timing;
   /** The change before this one. */
   readonly earlier?: PolicyChange | undefined;
   /** `live`: for sessions that are live, too. `nextSession`: those keep what they began with. */
@@ -116,6 +145,14 @@ export interface Expiration {
   readonly capMs: number;
   /** The setting the cap came from. */
   readonly capFrom?: 'organization.maxExpiration' | 'organization.expiration' | undefined;
+  /** Which of these were changed while running, and not in code. */
+  readonly changed?: { readonly [Input in 'endpoint' | 'organization' | 'cap']?: ChangedBy | undefined } | undefined;
+}
+
+/** Who changed a setting while running, and when: session time, epoch ms. */
+export interface ChangedBy {
+  readonly by: string;
+  readonly at: number;
 }
 
 /** What a policy starts from; every default of the library's session settings stands here. */
@@ -130,6 +167,7 @@ export const policyDefaults = Object.freeze({
   onStoreError: 'degrade',
   turnTimeoutMs: 5 * 60_000,
   inbox: 'off',
+  transcripts: false,
 } as const);
 
 /** For a channel that is not mounted in this process. */
@@ -154,6 +192,7 @@ export interface Surroundings {
   readonly hooks?: Partial<HookFlags> | undefined;
   /** Which level gives the closing message as a function. */
   readonly composedBy?: 'endpoint' | 'organization' | undefined;
+  readonly calendarOf?: CalendarOf | undefined;
 }
 
 /** Settings resolved to a policy, and every problem found on the way. */
@@ -186,7 +225,8 @@ export function resolvePolicy(
     excluded ? { ...hooks, closingMessage: false } : hooks,
   );
   const commands = commandRules(settings.commands);
-  problems.push(...closing.problems, ...commands.problems);
+  const agents = agentRules({ ...defined(organization.agents ?? {}), ...defined(endpoint.agents ?? {}) }, around.calendarOf);
+  problems.push(...closing.problems, ...commands.problems, ...agents.problems);
   return {
     policy: {
       expiration,
@@ -199,6 +239,12 @@ export function resolvePolicy(
       turnTimeoutMs: read('turnTimeout', settings.turnTimeout) ?? policyDefaults.turnTimeoutMs,
       inbox: settings.inbox ?? policyDefaults.inbox,
       developer: endpoint.developer ?? false,
+      agents: agents.rules,
+      history: {
+        transcripts: settings.transcripts ?? policyDefaults.transcripts,
+        keepSessionsMs: read('retention.sessions', settings.retention?.sessions) ?? 0,
+        keepTranscriptsMs: read('retention.transcripts', settings.retention?.transcripts) ?? 0,
+      },
       closing: { ...closing.rules, excluded, ...(channel.relays && listed ? { channels: listed } : {}) },
       hooks,
       channel,

@@ -1,6 +1,8 @@
 import type { CommandName } from './activity.ts';
+import type { Meter } from './billing.ts';
 import type { Closing } from './closing.ts';
 import type { Carried } from './conversation.ts';
+import type { Handover } from './desk.ts';
 
 /** One uninterrupted stretch of a conversation, as it is stored. Times are epoch milliseconds. */
 export interface SessionState {
@@ -12,6 +14,14 @@ export interface SessionState {
   readonly lastActivityAt: number;
   /** Committed turns whose handler returned. */
   readonly turns: number;
+  /** Activities of the user that reached the bot; absent for none. */
+  readonly messagesIn?: number | undefined;
+  /** Messages to the user that somebody saw; absent for none. */
+  readonly messagesOut?: number | undefined;
+  /** Lines of its transcript so far. */
+  readonly lines?: number | undefined;
+  /** What is billed by turns; absent before the first. */
+  readonly meter?: Meter | undefined;
   /** False until the first user message, then true for good. */
   readonly interactive: boolean;
   /** Set at the start, fixed. Never billed. */
@@ -34,6 +44,14 @@ export interface SessionState {
   readonly extendedMs?: number | undefined;
   /** A proactive close under way. */
   readonly closing?: Closing | undefined;
+  /** People answer; absent: the bot does. */
+  readonly handover?: Handover | undefined;
+  /** The last agent who had it. */
+  readonly agent?: string | undefined;
+  /** Counts what happened to it at desks; absent for nothing. */
+  readonly deskRevision?: number | undefined;
+  /** Replies of agents that were due at a time. */
+  readonly replies?: { readonly met: number; readonly missed: number } | undefined;
 }
 
 /** Why a session began. */

@@ -1,5 +1,17 @@
 import { arrived } from './arrival.ts';
-import { type ConversationRecord, close, isDeveloper, newRecord, open, type Step, stepsOf, withoutAuth } from './conversation.ts';
+import { metered } from './billing.ts';
+import {
+  type ConversationRecord,
+  close,
+  isDeveloper,
+  newRecord,
+  open,
+  type Step,
+  stepsOf,
+  tombstone,
+  withoutAuth,
+} from './conversation.ts';
+import { changedAtDesk } from './desk-step.ts';
 import type { SessionEvent } from './effect.ts';
 import { endOf } from './expiry.ts';
 import {
@@ -34,12 +46,7 @@ export function transition(before: ConversationRecord | null, event: Conversatio
     case 'closing':
       return pass(withSession(record, (session) => ({ ...session, closing: event.closing })));
     case 'extended':
-      return pass(
-        withSession(record, ({ closing: _off, ...session }) => ({
-          ...session,
-          extendedMs: (session.extendedMs ?? 0) + event.byMs,
-        })),
-      );
+      return pass(withSession(record, (session) => extended(session, event.byMs)));
     case 'cleared':
       return pass(cleared(record, policy, now));
     case 'warned':
@@ -48,6 +55,10 @@ export function transition(before: ConversationRecord | null, event: Conversatio
       return pass(finalised(record, policy, now));
     case 'contact':
       return pass(contactChanged(record, event, policy, now));
+    case 'erased':
+      return pass(erased(record, event.at, policy, now));
+    case 'desk':
+      return pass(changedAtDesk(record, event, policy, now));
     case 'delivered':
       return pass({ record: delivered(record, event), events: [] });
   }
@@ -56,7 +67,9 @@ export function transition(before: ConversationRecord | null, event: Conversatio
 function returned(record: ConversationRecord, event: Returned, policy: Policy, now: number): Transition {
   const { session } = record;
   if (session === undefined) return pass({ record, events: [] });
-  const counted: SessionState = event.counts ? { ...session, turns: session.turns + 1 } : session;
+  const counted: SessionState = event.counts
+    ? { ...session, turns: session.turns + 1, meter: metered(session.meter, session.lastActivityAt) }
+    : session;
   const { maxTurns } = policy.closing;
   const full = maxTurns > 0 && counted.turns >= maxTurns ? ({ reason: 'max_turns', at: now } as const) : undefined;
   const how = event.close ?? full;
@@ -107,8 +120,25 @@ function contactChanged(record: ConversationRecord, event: ContactChanged, polic
   return { record: ended.record, events: [...aged.events, ...ended.events] };
 }
 
+/** The close is told, and nothing else follows it. */
+function erased(record: ConversationRecord, at: number, policy: Policy, now: number): Step {
+  if (record.erasedAt !== undefined && record.erasedAt >= at) return { record, events: [] };
+  const { session } = record;
+  const closed = session && close(record, session, { reason: 'erased', endedAt: now, closedAt: now }, policy);
+  return { record: tombstone(record, at), events: closed?.events ?? [] };
+}
+
 function withSession(record: ConversationRecord, next: (session: SessionState) => SessionState): Step {
   return { record: record.session === undefined ? record : { ...record, session: next(record.session) }, events: [] };
+}
+
+/** Whoever's silence was about to end the session has more time. */
+function extended({ closing, ...session }: SessionState, byMs: number): SessionState {
+  const { handover } = session;
+  if (closing?.reason !== 'agent_inactivity' || handover === undefined) {
+    return { ...session, extendedMs: (session.extendedMs ?? 0) + byMs };
+  }
+  return { ...session, handover: { ...handover, extendedMs: (handover.extendedMs ?? 0) + byMs } };
 }
 
 function cleared(record: ConversationRecord, policy: Policy, now: number): Step {

@@ -1,3 +1,4 @@
+import { checkOwner } from './agents.ts';
 import { type Expectation, type ExpectedState, type Expects, ScenarioError } from './format.ts';
 import { eventFields, eventNames } from './lines.ts';
 import { type Reader, reader } from './read.ts';
@@ -31,6 +32,8 @@ function readEvent(entry: Reader): Expectation {
 
 function readState(state: Reader, around: Surroundings): ExpectedState {
   state.only('user', 'endpoint', ...stateFields);
+  if (around.dead.size === around.processes) throw new ScenarioError(state.path, 'no process is alive then that could tell.');
+  checkOwner(state, around);
   const names = state.keys.filter((name) => stateFields.includes(name));
   return {
     about: 'state',

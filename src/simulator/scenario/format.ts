@@ -1,7 +1,7 @@
 import type { EndpointSettings, OrganizationSettings } from '../../middleware/core/policy.ts';
-import type { SettingsChange } from '../../middleware/settings.ts';
 import type { Fault } from '../faults.ts';
 import type { Act, Signature } from '../vendor.ts';
+import type { StoreTurn, WorkerTurn } from './process.ts';
 
 /** A scenario file once it has been read: every time an instant (epoch ms), every default filled in. */
 export interface Scenario {
@@ -13,7 +13,14 @@ export interface Scenario {
   readonly endpoints: Readonly<Record<string, ScenarioEndpoint>>;
   /** How many bot processes share the store. */
   readonly processes: number;
+  /** Who answers at the desk; all of them are online at the start. */
+  readonly agents: readonly string[];
   readonly steps: readonly Step[];
+}
+
+/** Whether a process dies: that takes a store that outlives it. */
+export function hasDeath({ steps }: Scenario): boolean {
+  return steps.some(({ verb }) => verb === 'dies');
 }
 
 export interface ScenarioEndpoint {
@@ -35,9 +42,11 @@ export type Step = { readonly at: number; readonly path: string } & (
   | Together
   | BotStarts
   | BotWorks
+  | DeskActs
   | VendorFails
   | StoreTurns
   | WorkerTurns
+  | ProcessTurns
   | ChangesSettings
   | Expects
 );
@@ -96,6 +105,29 @@ export interface BotWorks {
   readonly process: number;
 }
 
+/** What an agent does, or the bot that hands over. */
+export type DeskActs = { readonly verb: 'desk'; readonly process: number } & (
+  | { readonly act: PresenceAct }
+  | { readonly act: ConversationAct; readonly place: ConversationPlace }
+);
+
+/** Whose conversation, and where. */
+export interface ConversationPlace {
+  readonly user: string;
+  readonly endpoint: string;
+}
+
+export interface PresenceAct {
+  readonly does: 'comesOnline' | 'goesOffline';
+  readonly agent: string;
+}
+
+/** Done to one conversation. `agent` of a `handoff`: to whom; undefined: to the queue. */
+export type ConversationAct =
+  | { readonly does: 'takes' | 'returns'; readonly agent: string }
+  | { readonly does: 'replies'; readonly agent: string; readonly says: string }
+  | { readonly does: 'handoff'; readonly agent: string | undefined };
+
 export interface VendorFails {
   readonly verb: 'vendor fails';
   readonly channel: string;
@@ -105,19 +137,27 @@ export interface VendorFails {
 
 export interface StoreTurns {
   readonly verb: 'store';
-  readonly store: 'down' | 'up';
+  readonly store: StoreTurn;
 }
 
 export interface WorkerTurns {
   readonly verb: 'worker';
-  readonly worker: 'stops' | 'starts';
+  readonly worker: WorkerTurn;
   /** Undefined: that of every process. */
   readonly process: number | undefined;
 }
 
+export interface ProcessTurns {
+  readonly verb: 'dies' | 'restarts';
+  readonly process: number;
+}
+
 export interface ChangesSettings {
   readonly verb: 'settings';
-  readonly change: SettingsChange;
+  readonly change: {
+    readonly organization?: OrganizationSettings;
+    readonly endpoints?: Readonly<Record<string, EndpointSettings>>;
+  };
 }
 
 export interface Expects {

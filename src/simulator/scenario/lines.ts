@@ -1,4 +1,4 @@
-import type { AdjournEvent } from '../../middleware/events.ts';
+import type { AdjournEvent, EventOrigin } from '../../middleware/events.ts';
 
 /** One line of the list that a run makes. Times inside are ISO instants of virtual time. */
 export type Line = Readonly<Record<string, unknown>> & { readonly at: string; readonly event: string };
@@ -23,11 +23,16 @@ export const eventNames: readonly string[] = [
 ];
 
 /** Fields whose values are instants. */
-export const timeFields: ReadonlySet<string> = new Set(['at', 'endedAt', 'closedAt', 'deadline']);
+export const timeFields: ReadonlySet<string> = new Set(['at', 'endedAt', 'closedAt', 'deadline', 'dueAt']);
+
+/** Fields that only events about people at the desk have; a close does not tell of them here. */
+const agentFields: ReadonlySet<string> = new Set(['agent', 'from', 'to']);
+const agentEvents: ReadonlySet<string> = new Set(['warned', 'overdue', 'reassigned', 'escalated']);
 
 /** Every field a line can have beside `event`. */
 export const eventFields: ReadonlySet<string> = new Set([
   ...timeFields,
+  ...agentFields,
   ...['user', 'endpoint', 'channel', 'status', 'text', 'session', 'startReason', 'previous', 'command', 'reason', 'message'],
   ...['interactive', 'developer', 'billable', 'turns', 'outcome', 'finalisedBy', 'lateBy', 'code'],
 ]);
@@ -45,10 +50,21 @@ export function line(at: number, event: string, place: Place, fields: Readonly<R
   return { at: iso(at), event, ...Object.fromEntries(entries.filter(([, value]) => value !== undefined)) };
 }
 
+/** An event of the middleware as data that can go from process to process. */
+export interface Told extends EventOrigin {
+  readonly type: string;
+}
+
+/** An error is no data; its code is told. */
+export function toldOf(event: AdjournEvent): Told {
+  return Object.fromEntries(Object.entries(event).filter(([name]) => name !== 'error')) as unknown as Told;
+}
+
 /** The line of an event of the middleware. */
-export function lineOfEvent(event: AdjournEvent, place: Place): Line {
+export function lineOfEvent(event: Told, place: Place): Line {
   const given = event as unknown as Readonly<Record<string, unknown>>;
-  const own = Object.keys(given).filter((name) => eventFields.has(name) && !placeFields.has(name));
+  const has = (name: string) => eventFields.has(name) && (agentEvents.has(event.type) || !agentFields.has(name));
+  const own = Object.keys(given).filter((name) => has(name) && !placeFields.has(name));
   return line(event.at, event.type, place, Object.fromEntries(own.map((name) => [name, shown(name, given[name])])));
 }
 

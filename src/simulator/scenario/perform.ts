@@ -1,11 +1,26 @@
 import { keyOf } from '../../middleware/core/activity.ts';
 import type { ConversationRecord } from '../../middleware/core/conversation.ts';
-import type { BotStarts, BotWorks, ChangesSettings, ExpectedState, Expects, Scenario, Step, WorkerTurns } from './format.ts';
-import { line } from './lines.ts';
+import { described } from './agents.ts';
+import type {
+  BotStarts,
+  BotWorks,
+  ChangesSettings,
+  ConversationPlace,
+  DeskActs,
+  ExpectedState,
+  Expects,
+  ProcessTurns,
+  Scenario,
+  Step,
+  StoreTurns,
+  WorkerTurns,
+} from './format.ts';
+import { type Line, line, type Place } from './lines.ts';
 import { type Mismatch, matchEvents } from './match.ts';
-import type { Work } from './progress.ts';
+import { Killed } from './process.ts';
 import { failure, sender } from './send.ts';
-import { processAt, type Stage } from './stage.ts';
+import type { Work } from './sight.ts';
+import type { Stage } from './stage.ts';
 import { type ConversationState, matchState, stateOf } from './state.ts';
 
 /** Does what the steps of one scenario say. */
@@ -14,8 +29,8 @@ export interface Performer {
   perform(step: Step): Promise<readonly Mismatch[]>;
 }
 
-export function performer<Data>(scenario: Scenario, stage: Stage<Data>): Performer {
-  const { simulator, clock, watch, timeline } = stage;
+export function performer(scenario: Scenario, stage: Stage): Performer {
+  const { simulator, clock, rest, timeline, company } = stage;
   const channelOf = (endpoint: string) => scenario.endpoints[endpoint]?.channel ?? '';
   const addressOf = (endpoint: string, user: string) => simulator.address(channelOf(endpoint), endpoint, user);
   /** As the events name it; for somebody they have not named yet, as their address does. */
@@ -25,46 +40,79 @@ export function performer<Data>(scenario: Scenario, stage: Stage<Data>): Perform
       stage.keyOf(endpoint, user) ?? keyOf({ kind: 'lifecycle', type: 'none', ...addressOf(endpoint, user) }, endpoint, scope)
     );
   };
+  const reached = ({ endpoint, user }: ConversationPlace) => {
+    const key = keyOfPerson(endpoint, user);
+    if (key === undefined) throw new RangeError(`${user} cannot be reached on ${endpoint}.`);
+    return key;
+  };
   const { deliver } = sender(scenario, stage);
-  const note = (text: string) => timeline.note(line(clock.now(), 'scene', {}, { text }));
+  const note = (text: string, place: Place = {}) => timeline.note(line(clock.now(), 'scene', place, { text }));
 
-  const botActs = (step: BotStarts | BotWorks) => {
-    const { user, endpoint, process } = step;
-    const place = { user, endpoint, channel: channelOf(endpoint) };
-    const { sessions } = processAt(stage, process);
-    const work: Work = { label: `${step.verb} with ${user} on ${endpoint}`, user };
-    const doing = async () => {
-      const key = step.verb === 'bot works' ? keyOfPerson(endpoint, user) : (await sessions.open(addressOf(endpoint, user))).key;
-      if (key === undefined) throw new RangeError(`${user} cannot be reached on ${endpoint}.`);
-      if (step.verb === 'bot works') await sessions.run(key, () => sessions.clock.sleep(step.forMs));
-      else if (step.says !== undefined) await sessions.run(key, (turn) => turn.reply(step.says));
-    };
-    watch.follow(work, doing).catch((error) => timeline.add(failure(clock.now(), place, error, 'HANDLER_FAILED')));
+  /** What dies with its process tells nobody. */
+  const follow = (work: Work, doing: (name: string) => Promise<void>, failed: (error: unknown) => Line) => {
+    rest.follow(work, doing).catch((error) => {
+      if (!(error instanceof Killed)) timeline.add(failed(error));
+    });
   };
 
-  const worker = ({ worker, process }: WorkerTurns) => {
+  const botActs = (step: BotStarts | BotWorks) => {
+    const { user, endpoint } = step;
+    const place = { user, endpoint, channel: channelOf(endpoint) };
+    const process = company.process(step.process);
+    const doing = async (work: string) => {
+      if (step.verb === 'bot starts') return process.opens(work, addressOf(endpoint, user), step.says);
+      return process.holds(work, reached(step), step.forMs);
+    };
+    follow({ label: `${step.verb} with ${user} on ${endpoint}`, user }, doing, (error) =>
+      failure(clock.now(), place, error, 'HANDLER_FAILED'),
+    );
+  };
+
+  const deskActs = (step: DeskActs) => {
+    const { act } = step;
+    const place = 'place' in step ? { ...step.place, channel: channelOf(step.place.endpoint) } : {};
+    note(described(act), place);
+    const process = company.process(step.process);
+    const doing = async (work: string) =>
+      process.desk(work, 'place' in step ? { ...step.act, key: reached(step.place) } : step.act);
+    const user = 'place' in step ? step.place.user : undefined;
+    follow({ label: described(act), user }, doing, (error) => failure(clock.now(), place, error, 'DESK_FAILED'));
+  };
+  const worker = async ({ worker, process }: WorkerTurns) => {
     note(`worker ${worker}`);
-    for (const one of process === undefined ? stage.processes : [processAt(stage, process)]) one.worker[worker]();
+    const those = process === undefined ? [...company.living().values()] : [company.process(process)];
+    await Promise.all(those.map((one) => one.worker(worker)));
+  };
+  const store = async ({ store }: StoreTurns) => {
+    note(`store ${store}`);
+    await company.turnStore(store);
+  };
+  const process = async ({ process, verb }: ProcessTurns) => {
+    note(`process ${process} ${verb}`);
+    if (verb === 'dies') await stage.kill(process);
+    else await company.start([process]);
   };
   const configure = ({ change }: ChangesSettings) => {
     note('settings change');
-    for (const { sessions } of stage.processes) {
-      const doing = () => sessions.configure(change);
-      watch
-        .follow({ label: 'a change of settings', user: undefined }, doing)
-        .catch((error) => timeline.add(failure(clock.now(), {}, error, 'STORE_UNAVAILABLE')));
-    }
+    const [first, ...others] = company.living().values();
+    if (first === undefined) return company.changes(change);
+    const doing = async (work: string) => {
+      await first.configure(work, change);
+      // They would see it within seconds; in a scenario nothing takes longer than it says.
+      await Promise.all(others.map((one) => one.configure(work)));
+    };
+    follow({ label: 'a change of settings', user: undefined }, doing, (error) =>
+      failure(clock.now(), {}, error, 'STORE_UNAVAILABLE'),
+    );
   };
 
   const stateNow = async ({ user, endpoint }: ExpectedState): Promise<ConversationState> => {
     const key = keyOfPerson(endpoint, user);
-    const [process] = stage.processes;
+    const [process] = company.living().values();
     if (key === undefined || process === undefined) return stateOf(undefined, undefined, clock.now());
-    return stage.store.behind(async () => {
-      const found = await stage.store.find({ keys: [key], limit: 1 });
-      const record = found.records[0]?.record as unknown as ConversationRecord | undefined;
-      return stateOf(record, await process.sessions.explain(key), clock.now());
-    });
+    const found = await stage.store.find({ keys: [key], limit: 1 });
+    const record = found.records[0]?.record as unknown as ConversationRecord | undefined;
+    return stateOf(record, await process.explain(key), clock.now());
   };
   const expect = async (step: Expects): Promise<readonly Mismatch[]> => {
     const wrong = step.closesWindow ? matchEvents(step, timeline.fresh(), scenario.offset) : [];
@@ -84,18 +132,22 @@ export function performer<Data>(scenario: Scenario, stage: Stage<Data>): Perform
         case 'bot works':
           botActs(step);
           return [];
+        case 'desk':
+          deskActs(step);
+          return [];
         case 'vendor fails':
           note(`${step.channel} fails: ${step.fault}`);
           simulator.fail(step.channel, step.fault, step.times);
           return [];
         case 'store':
-          note(`store ${step.store}`);
-          stage.store.down(step.store === 'down');
-          // Workers that could not read try again.
-          if (step.store === 'up') for (const one of stage.processes) one.worker.hears(clock.now());
+          await store(step);
           return [];
         case 'worker':
-          worker(step);
+          await worker(step);
+          return [];
+        case 'dies':
+        case 'restarts':
+          await process(step);
           return [];
         case 'settings':
           configure(step);

@@ -11,10 +11,13 @@ export interface Reader {
   text(name: string): string;
   optionalText(name: string): string | undefined;
   flag(name: string): boolean;
+  /** Refuses every value but true. */
+  isTrue(name: string): void;
   /** A whole number of at least `least`, or `otherwise` where the field is missing. */
   count(name: string, least: number, otherwise: number): number;
   oneOf<const Value extends string>(name: string, values: readonly Value[]): Value;
   list(name: string): readonly unknown[];
+  texts(name: string): readonly string[];
   object(name: string): Reader;
   /** Refuses every field that is not named. */
   only(...names: readonly string[]): void;
@@ -37,6 +40,11 @@ export function reader(value: unknown, path: string): Reader {
     if (typeof found !== 'string' || found === '') throw wrong(name, 'a text');
     return found;
   };
+  const list = (name: string): readonly unknown[] => {
+    const found = raw(name);
+    if (!Array.isArray(found)) throw wrong(name, 'a list');
+    return found;
+  };
   return {
     path,
     keys: Object.keys(object),
@@ -49,6 +57,9 @@ export function reader(value: unknown, path: string): Reader {
       if (has(name) && raw(name) !== true && raw(name) !== false) throw wrong(name, 'true or false');
       return raw(name) === true;
     },
+    isTrue(name) {
+      if (raw(name) !== true) throw wrong(name, 'true');
+    },
     count(name, least, otherwise) {
       const found = has(name) ? raw(name) : otherwise;
       if (!Number.isSafeInteger(found) || (found as number) < least) throw wrong(name, `a whole number of at least ${least}`);
@@ -59,9 +70,10 @@ export function reader(value: unknown, path: string): Reader {
       if (found === undefined) throw wrong(name, `one of ${values.map((one) => `"${one}"`).join(', ')}`);
       return found;
     },
-    list(name) {
-      const found = raw(name);
-      if (!Array.isArray(found)) throw wrong(name, 'a list');
+    list,
+    texts(name) {
+      const found = list(name);
+      if (!isTexts(found)) throw new ScenarioError(at(name), 'must be a list of texts.');
       return found;
     },
     object: (name) => reader(raw(name), at(name)),
@@ -71,4 +83,8 @@ export function reader(value: unknown, path: string): Reader {
         throw new ScenarioError(at(unknown), `there is no "${unknown}" here; known are ${names.join(', ')}.`);
     },
   };
+}
+
+export function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }

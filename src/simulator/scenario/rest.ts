@@ -1,55 +1,56 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { IncomingMessage } from 'node:http';
-import type { Clock } from '../../middleware/clock.ts';
-import { type TurnProbe, turnProbe } from '../../middleware/probe.ts';
-import { begun, describe, isOver, isResting, type Progress, type Work } from './progress.ts';
+import { type Outside, restless, type Sight, type Work } from './sight.ts';
+import { workHeader } from './watch.ts';
 
-/** Watches what bots do, in this process, until nothing moves without time. */
-export interface Watch {
-  /** The work this code is part of. */
-  current(): Work | undefined;
-  /** Headers that tie a webhook to its work when the bot's server gets it. */
-  headers(work: Work): Readonly<Record<string, string>>;
-  /** Follows `doing` as part of a piece of work that stays open until it settles. */
-  follow<T>(work: Work, doing: () => Promise<T>): Promise<T>;
+/** Where bot processes run: all of them here, or each in an operating-system process of its own. */
+export interface Runner {
   /**
-   * The clock for bots: whoever sleeps by it inside a turn has come to rest.
-   * @param turn the turn the calling code runs in
+   * What is going on there, once nothing has moved for a moment. From this answer on the next move is told at once.
+   * @throws Error if it is no more
    */
-  clockFor(clock: Clock, turn: () => object | undefined): Clock;
-  /**
-   * The calling code waits for something that nothing but time may bring. Until the returned function is called, its turn rests.
-   * @param turn the turn it runs in
-   */
-  park(turn: object | undefined): () => void;
-  /** Something outside has changed that `isQuiet` depends on. */
+  look(): Promise<Sight>;
+  /** What time it is now. */
+  moveTo(now: number): Promise<void>;
+}
+
+/** Knows when nothing moves without time, in whatever process. */
+export interface Rest {
+  /** Follows `doing` as a piece of work that stays open until it settles. @param doing gets the name that processes know the work by */
+  follow<T>(work: Work, doing: (name: string) => Promise<T>): Promise<T>;
+  work(name: string): Work | undefined;
+  /** Something has moved. */
   changed(): void;
-  /** Resolves when everything rests. @throws Error naming what does not come to rest */
+  /** Resolves when everything rests. @throws Error naming what does not come to rest, or the reason of a signal that aborts */
   rest(): Promise<void>;
+  /** What was last seen in a runner. */
+  seen(runner: Runner): Sight | undefined;
   /** Whether a turn has not ended, be it at rest. */
   busy(): boolean;
-  close(): void;
 }
 
-export interface WatchOptions {
-  /** Whether nothing else is under way: calls to the vendors' APIs, but for those that only time will end. */
-  readonly isQuiet: () => boolean;
-  /** How long to wait for rest before giving up, real ms. @default 20000 */
-  readonly patienceMs?: number | undefined;
+export interface RestOptions {
+  /** Where bots run now. */
+  readonly runners: () => Iterable<Runner>;
+  readonly calls: () => Outside['calls'];
+  /**
+   * Waits for what does not move by itself and yet must not be left behind by time; asked when everything else rests.
+   * @returns whether there was anything
+   */
+  readonly linger: (sights: readonly Sight[]) => Promise<boolean>;
+  /** How long to wait for rest before giving up, real ms. */
+  readonly patienceMs: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
-const header = 'x-simulated-delivery';
-/** Event-loop turns in which nothing may move before it counts as rest. */
-const stillTurns = 6;
-
-export function watch({ isQuiet, patienceMs = 20_000 }: WatchOptions): Watch {
-  const context = new AsyncLocalStorage<Progress | undefined>();
+/**
+ * Everything rests when two looks in a row, each at every process, find the same: everybody at rest, nobody having moved, and no
+ * message between processes in between. Messages of a process come in order, so at the moment between the two looks none was under way,
+ * and nobody was moving.
+ */
+export function restOf({ runners, calls, linger, patienceMs, signal }: RestOptions): Rest {
   const run = crypto.randomUUID();
-  const all = new Set<Progress>();
-  const byHeader = new Map<string, Progress>();
-  /** For turns whose context was lost on the way through a host. */
-  const stray = begun({ label: 'a turn of no known delivery', user: undefined });
+  const works = new Map<string, Work>();
+  const open = new Set<string>();
+  let sights = new Map<Runner, Sight>();
   let moves = 0;
   let wake = () => {};
 
@@ -57,108 +58,75 @@ export function watch({ isQuiet, patienceMs = 20_000 }: WatchOptions): Watch {
     moves += 1;
     wake();
   };
-  const progressOf = (work: Work): Progress => {
-    for (const one of all) if (one.work === work) return one;
-    const made = begun(work);
-    all.add(made);
-    return made;
+  const aborted = new Promise<never>((_, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  aborted.catch(() => {});
+
+  const complaints = () => restless([...sights.values()], { open, calls: calls() }, (name) => works.get(name));
+
+  /** Waits no longer than there is patience. */
+  const patiently = async <T>(until: number, doing: Promise<T>): Promise<T> => {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<never>((_, reject) => {
+      const giveUp = () => {
+        const left = complaints().join('; ') || 'something moves all the time';
+        reject(new Error(`Nothing came to rest for ${patienceMs / 1_000} s: ${left}`));
+      };
+      timer = setTimeout(giveUp, Math.max(0, until - performance.now()));
+    });
+    return Promise.race([doing, over, aborted]).finally(() => clearTimeout(timer));
   };
 
-  const onTurn = (message: unknown) => {
-    const { phase, turn } = message as TurnProbe;
-    const owner = [...all, stray].find((one) => one.turns.has(turn)) ?? context.getStore() ?? stray;
-    if (owner !== stray) all.add(owner);
-    if (phase === 'ended') owner.turns.delete(turn);
-    else owner.turns.set(turn, phase);
-    changed();
+  /** @returns whether nothing has moved since the look before */
+  const look = async (): Promise<boolean> => {
+    const before = sights;
+    const seen = moves;
+    sights = new Map(await Promise.all([...runners()].map(async (runner) => [runner, await runner.look()] as const)));
+    return moves === seen && [...sights].every(([runner, sight]) => before.get(runner)?.moves === sight.moves);
   };
-  /** The bot's server got a request: from here on everything it does belongs to that delivery. */
-  const onRequest = (message: unknown) => {
-    const { request } = message as { request: IncomingMessage };
-    const named = request.headers[header];
-    if (typeof named === 'string' && named.startsWith(run)) context.enterWith(byHeader.get(named));
-  };
-  const park: Watch['park'] = (turn) => {
-    const { sleepers } = context.getStore() ?? stray;
-    const sleeper = turn ?? {};
-    sleepers.set(sleeper, (sleepers.get(sleeper) ?? 0) + 1);
-    changed();
-    return () => {
-      const left = (sleepers.get(sleeper) ?? 1) - 1;
-      if (left === 0) sleepers.delete(sleeper);
-      else sleepers.set(sleeper, left);
-      changed();
-    };
-  };
-  turnProbe.subscribe(onTurn);
-  subscribe('http.server.request.start', onRequest);
 
-  const atRest = () => isQuiet() && isResting(stray) && [...all].every(isResting);
-
-  const complaint = () => {
-    const restless = [...all, stray].filter((one) => !isResting(one)).map(describe);
-    return [...(isQuiet() ? [] : ['a call to a vendor is open']), ...restless].join('; ');
-  };
+  const nextMove = () =>
+    new Promise<void>((resolve) => {
+      wake = resolve;
+    });
 
   return {
-    current: () => context.getStore()?.work,
-    headers(work) {
-      const name = `${run} ${byHeader.size}`;
-      byHeader.set(name, progressOf(work));
-      return { [header]: name };
-    },
     async follow(work, doing) {
-      const progress = progressOf(work);
-      progress.open = true;
+      const name = `${run} ${works.size}`;
+      works.set(name, work);
+      open.add(name);
       changed();
       try {
-        return await context.run(progress, doing);
+        return await doing(name);
       } finally {
-        progress.open = false;
+        open.delete(name);
         changed();
       }
     },
-    clockFor: (clock, turn) => ({
-      now: () => clock.now(),
-      async sleep(ms, signal) {
-        const wake = park(turn());
-        await clock.sleep(ms, signal);
-        wake();
-      },
-    }),
-    park,
+    work: (name) => works.get(name),
     changed,
     async rest() {
+      signal?.throwIfAborted();
       const until = performance.now() + patienceMs;
-      for (let still = 0; still < stillTurns; ) {
+      for (let looks = 0; looks < 2; ) {
         const seen = moves;
-        if (!atRest()) {
-          still = 0;
-          await moved(until, (resolve) => {
-            wake = resolve;
-          });
-          if (performance.now() >= until) throw new Error(`Nothing came to rest for ${patienceMs / 1_000} s: ${complaint()}`);
-          continue;
+        const asBefore = await patiently(until, look());
+        if (complaints().length > 0) {
+          looks = 0;
+          if (moves === seen) await patiently(until, nextMove());
+        } else {
+          looks = asBefore ? looks + 1 : 1;
+          if (looks === 2 && (await patiently(until, linger([...sights.values()])))) looks = 0;
         }
-        await new Promise((resolve) => setImmediate(resolve));
-        still = moves === seen ? still + 1 : 0;
       }
-      for (const one of all) if (isOver(one)) all.delete(one);
     },
-    busy: () => [...all, stray].some((one) => one.turns.size > 0),
-    close() {
-      turnProbe.unsubscribe(onTurn);
-      unsubscribe('http.server.request.start', onRequest);
-    },
+    seen: (runner) => sights.get(runner),
+    busy: () => [...sights.values()].some(({ doings }) => doings.some(({ turns }) => turns.length > 0)),
   };
 }
 
-/** Waits for the next change, or for the end of patience. */
-async function moved(until: number, listen: (resolve: () => void) => void): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await new Promise<void>((resolve) => {
-    listen(resolve);
-    timer = setTimeout(resolve, Math.max(0, until - performance.now()));
-  });
-  clearTimeout(timer);
+/** What a webhook carries, so that its work is known where it arrives. */
+export function headersOf(name: string): Readonly<Record<string, string>> {
+  return { [workHeader]: name };
 }

@@ -3,8 +3,8 @@ import type { Act, Webhook } from '../simulator.ts';
 import type { PersonActs, Redelivers, Scenario, SendsRaw, WebhookStep } from './format.ts';
 import { type Line, line, type Place } from './lines.ts';
 import { fill, fillText, personIn } from './placeholders.ts';
-import type { Work } from './progress.ts';
-import { processAt, type Stage } from './stage.ts';
+import { headersOf } from './rest.ts';
+import type { Stage } from './stage.ts';
 
 /** Sends the webhooks of a scenario. */
 export interface Sender {
@@ -19,8 +19,8 @@ interface Sent {
   attempts: number;
 }
 
-export function sender<Data>(scenario: Scenario, stage: Stage<Data>): Sender {
-  const { simulator, clock, watch, timeline } = stage;
+export function sender(scenario: Scenario, stage: Stage): Sender {
+  const { simulator, clock, rest, timeline, company } = stage;
   const sent = new Map<string, Sent>();
   let raws = 0;
 
@@ -28,11 +28,13 @@ export function sender<Data>(scenario: Scenario, stage: Stage<Data>): Sender {
   const note = (place: Place, text: string) => timeline.note(line(clock.now(), 'does', place, { text }));
 
   const send = ({ place, webhook }: Sent, process: number, signature?: SendsRaw['signature']) => {
-    const url = processAt(stage, process).bots.get(place.endpoint)?.url ?? '';
-    const work: Work = { label: `delivery ${webhook.id} to ${place.endpoint}`, user: place.user };
-    const headers = watch.headers(work);
-    watch
-      .follow(work, () => simulator.send(webhook, { ...place, url, signature, headers }))
+    const url = company.living().get(process)?.urls[place.endpoint];
+    const label = `delivery ${webhook.id} to ${place.endpoint}`;
+    rest
+      .follow({ label, user: place.user }, async (work) => {
+        if (url === undefined) throw new RangeError(`Process ${process} is dead.`);
+        return simulator.send(webhook, { ...place, url, signature, headers: headersOf(work) });
+      })
       .catch((error) => timeline.add(failure(clock.now(), place, error, 'WEBHOOK_UNANSWERED')));
   };
   const first = (webhook: Webhook, place: Sent['place'], id: string | undefined): Sent => {

@@ -1,14 +1,19 @@
+import { calendarOf } from '../../middleware/calendar.ts';
+import type { CalendarSettings } from '../../middleware/core/calendar.ts';
 import { toMs } from '../../middleware/core/duration.ts';
 import { type EndpointSettings, type OrganizationSettings, resolvePolicy } from '../../middleware/core/policy.ts';
 import { settingNames } from '../../middleware/options.ts';
 import type { Vendor } from '../vendor.ts';
+import { readAgentSettings, readCalendar } from './agents.ts';
 import { type ChangesSettings, type ScenarioEndpoint, ScenarioError, type TestFunctions } from './format.ts';
-import { type Reader, reader } from './read.ts';
+import { isTexts, type Reader, reader } from './read.ts';
 
 /** The settings of a file, as they stand at one of its steps. */
 export interface Settings {
   readonly organization: OrganizationSettings;
   readonly endpoints: Readonly<Record<string, ScenarioEndpoint>>;
+  /** When people work. It is part of the organisation's settings, and stays whatever a change says of its other timers. */
+  readonly calendar?: CalendarSettings | undefined;
 }
 
 const organizationOnly = ['maxExpiration', 'channels'] as const satisfies readonly (keyof OrganizationSettings)[];
@@ -18,7 +23,9 @@ const onBothLevels = settingNames.filter((name) => !endpointOnly.some((one) => o
 
 /** The settings that a file begins with. @throws ScenarioError */
 export function firstSettings(file: Reader, vendors: readonly Vendor[]): Settings {
-  const organization = file.has('organization') ? readOrganization(file.object('organization')) : {};
+  const calendar = readCommonCalendar(file);
+  const own = file.has('organization') ? readOrganization(file.object('organization')) : {};
+  const organization = calendar ? { ...own, agents: { ...own.agents, calendar } } : own;
   const object = file.object('endpoints');
   if (object.keys.length === 0) throw new ScenarioError(object.path, 'must name at least one endpoint.');
   const channels = vendors.map((vendor) => vendor.channel);
@@ -28,7 +35,7 @@ export function firstSettings(file: Reader, vendors: readonly Vendor[]): Setting
     const settings = readEndpoint(one, channel, vendors, ['channel', 'test']);
     return [id, { channel, settings, test: one.has('test') ? readFunctions(one.object('test')) : {} }];
   });
-  const first: Settings = { organization, endpoints: Object.fromEntries(endpoints) };
+  const first: Settings = { organization, endpoints: Object.fromEntries(endpoints), calendar };
   refuseProblems(first, file);
   return first;
 }
@@ -38,7 +45,9 @@ export function readChange(step: Reader, standing: Settings, vendors: readonly V
   step.only('at', 'settings');
   const change = step.object('settings');
   change.only('organization', 'endpoints');
-  const organization = change.has('organization') ? readOrganization(change.object('organization')) : undefined;
+  const own = change.has('organization') ? readOrganization(change.object('organization')) : undefined;
+  const { calendar } = standing;
+  const organization = own?.agents && calendar ? { ...own, agents: { calendar, ...own.agents } } : own;
   const object = change.has('endpoints') ? change.object('endpoints') : undefined;
   const endpoints = object?.keys.map((id) => {
     const known = Object.hasOwn(standing.endpoints, id) ? standing.endpoints[id] : undefined;
@@ -49,22 +58,23 @@ export function readChange(step: Reader, standing: Settings, vendors: readonly V
     verb: 'settings',
     change: { ...(organization && { organization }), ...(endpoints && { endpoints: Object.fromEntries(endpoints) }) },
   };
-  refuseProblems(changed(standing, read), change);
+  refuseProblems(changed(standing, read.change), change);
   return read;
 }
 
 /** The settings after a change. */
-export function changed({ organization, endpoints }: Settings, { change }: ChangesSettings): Settings {
+export function changed({ organization, endpoints, calendar }: Settings, change: ChangesSettings['change']): Settings {
   const merged = Object.entries(endpoints).map(
     ([id, one]) => [id, { ...one, settings: { ...one.settings, ...change.endpoints?.[id] } }] as const,
   );
-  return { organization: { ...organization, ...change.organization }, endpoints: Object.fromEntries(merged) };
+  return { organization: { ...organization, ...change.organization }, endpoints: Object.fromEntries(merged), calendar };
 }
 
 /** @param from where the file says it: the object that holds `organization` and `endpoints` */
 function refuseProblems({ organization, endpoints }: Settings, from: Reader): void {
   for (const [id, { channel, settings, test }] of Object.entries(endpoints)) {
-    const around = { channel: { name: channel }, hooks: { classifyReturn: test.classifyReturn !== undefined } };
+    const hooks = { classifyReturn: test.classifyReturn !== undefined };
+    const around = { channel: { name: channel }, hooks, calendarOf };
     const [problem] = resolvePolicy(settings, organization, around).problems;
     if (problem) throw new ScenarioError(placeOf(problem.setting, id, from), problem.message);
   }
@@ -73,12 +83,25 @@ function refuseProblems({ organization, endpoints }: Settings, from: Reader): vo
 /** Where a setting stands: in the endpoint, else in the organisation. */
 function placeOf(setting: string, id: string, from: Reader): string {
   if (setting.startsWith('organization.')) return from.at(setting);
-  const [name = ''] = setting.split(/[.[]/);
-  const holds = (holder: Reader | undefined) => holder?.has(name) === true;
+  const [name = '', member = ''] = setting.split(/[.[]/);
+  // Timers of people are inherited one by one, every other setting as a whole.
+  const holds = (holder: Reader | undefined) =>
+    holder?.has(name) === true && (name !== 'agents' || holder.object(name).has(member));
   const endpoints = from.has('endpoints') ? from.object('endpoints') : undefined;
   const own = endpoints?.has(id) ? endpoints.object(id) : undefined;
   const common = from.has('organization') ? from.object('organization') : undefined;
+  if (setting === 'agents.calendar' && !holds(own) && from.has('calendar')) return from.at('calendar');
   return !holds(own) && holds(common) ? from.at(`organization.${setting}`) : from.at(`endpoints.${id}.${setting}`);
+}
+
+/** The calendar that stands at the top of a file. */
+function readCommonCalendar(file: Reader): CalendarSettings | undefined {
+  if (!file.has('calendar')) return undefined;
+  const calendar = readCalendar(file.object('calendar'));
+  const organization = file.has('organization') ? file.object('organization') : undefined;
+  if (organization?.has('agents') && organization.object('agents').has('calendar'))
+    throw new ScenarioError(file.at('calendar'), 'stands in organization.agents already.');
+  return calendar;
 }
 
 function readOrganization(object: Reader): OrganizationSettings {
@@ -118,8 +141,9 @@ function readSettings(object: Reader, more: readonly string[], besides: readonly
     }
   }
   if (object.has('carryOver') && object.raw('carryOver') !== 'none' && object.raw('carryOver') !== 'all') {
-    checkTexts(object, 'carryOver');
+    object.texts('carryOver');
   }
+  if (object.has('agents')) readAgentSettings(object.object('agents'));
   if (object.has('expirationRange')) {
     const range = object.object('expirationRange');
     range.only('min', 'max');
@@ -135,15 +159,7 @@ function checkChannels(channels: Reader): void {
   const [name, second] = channels.keys;
   if (name === undefined || second !== undefined)
     throw new ScenarioError(channels.path, 'must have either "include" or "exclude".');
-  checkTexts(channels, name);
-}
-
-function checkTexts(object: Reader, name: string): void {
-  if (!isTexts(object.list(name))) throw new ScenarioError(object.at(name), 'must be a list of texts.');
-}
-
-function isTexts(value: unknown): boolean {
-  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+  channels.texts(name);
 }
 
 /** The functions that the endpoint has for the sake of the object. */

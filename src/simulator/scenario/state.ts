@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ConversationRecord } from '../../middleware/core/conversation.ts';
+import { type Owner, ownerOf } from '../../middleware/core/desk.ts';
 import type { Explanation } from '../../middleware/core/explain.ts';
 import { readVariable } from '../../middleware/core/variables.ts';
 import type { ExpectedState } from './format.ts';
@@ -11,7 +12,9 @@ export interface ConversationState {
   readonly live: boolean;
   readonly session?: string;
   readonly turns?: number;
-  readonly owner?: 'bot';
+  readonly owner?: Owner;
+  /** Whose conversation it is, while an agent owns it. */
+  readonly agent?: string | undefined;
   /** ISO instant; null: it never expires. */
   readonly deadline?: string | null;
   readonly interactive?: boolean;
@@ -32,7 +35,8 @@ export function stateOf(record: ConversationRecord | undefined, why: Explanation
     live: !expired,
     session: session.id,
     turns: session.turns,
-    owner: 'bot',
+    owner: ownerOf(session),
+    agent: session.handover?.agent,
     deadline: deadline === undefined ? null : iso(deadline),
     interactive: session.interactive,
     developer: session.developer,
@@ -45,6 +49,7 @@ export function stateOf(record: ConversationRecord | undefined, why: Explanation
 export function matchState(entry: ExpectedState, state: ConversationState, offset: number): Mismatch[] {
   const wrong = Object.entries(entry.fields).filter(([name, wanted]) => {
     const got = state[name as keyof ConversationState] ?? null;
+    if (name === 'owner') return wanted !== got && wanted !== (state.agent ?? got);
     if (name !== 'variables' && name !== 'tags') return !isMeant(name, wanted, got, offset);
     const parts = Object.entries(typeof wanted === 'object' && wanted !== null ? wanted : {});
     const holder = (got ?? {}) as Readonly<Record<string, unknown>>;

@@ -1,10 +1,12 @@
 import { toMs } from '../../middleware/core/duration.ts';
 import type { Act, Vendor } from '../vendor.ts';
+import { readDeskActs } from './agents.ts';
 import { readExpectations } from './expectations.ts';
 import {
   type BotStarts,
   type BotWorks,
   type PersonActs,
+  type ProcessTurns,
   ScenarioError,
   type SendsRaw,
   type Step,
@@ -13,19 +15,20 @@ import {
 } from './format.ts';
 import { type Reader, reader } from './read.ts';
 import { changed, readChange } from './settings.ts';
-import { endpointOf, processOf, refuseMissing, type Surroundings } from './surroundings.ts';
+import { endpointOf, livingProcessOf, processOf, refuseMissing, type Surroundings } from './surroundings.ts';
 import { resolveAt, resolveWrittenAt } from './times.ts';
 
 /** Verbs and their fields that this version cannot play. */
-const missingVerbs = ['agent', 'does', 'erases', 'dies', 'restarts'];
+const missingVerbs = ['erases'];
 
 const plainActs = ['refreshes', 'reads', 'types', 'reacts', 'edits', 'unsends', 'joins'] as const;
 /** Verbs of their own, that cannot overlap. */
-const soleVerbs = ['together', 'bot', 'vendor', 'store', 'worker', 'settings', 'expect', 'state'];
+const soleVerbs = ['together', 'bot', 'vendor', 'store', 'worker', 'dies', 'restarts', 'does', 'settings', 'expect', 'state'];
 const verbs = ['says', 'taps', ...plainActs, 'redelivers', 'sends', ...soleVerbs];
 
-export function readSteps(list: readonly unknown[], around: Surroundings): Step[] {
+export function readSteps(list: readonly unknown[], around: Omit<Surroundings, 'dead'>): Step[] {
   const ids = new Set<string>();
+  const dead = new Set<number>();
   let previous = around.at;
   let { settings } = around;
   return list.map((data, index) => {
@@ -36,8 +39,10 @@ export function readSteps(list: readonly unknown[], around: Surroundings): Step[
       throw new ScenarioError(object.at('at'), `"${object.text('at')}" is no clock time, ISO instant or "+31m".`);
     if (at < previous) throw new ScenarioError(object.at('at'), `"${object.text('at')}" goes back in time.`);
     previous = at;
-    const verb = readVerb(object, { ...around, at, settings }, ids);
-    if (verb.verb === 'settings') settings = changed(settings, verb);
+    const verb = readVerb(object, { ...around, at, settings, dead }, ids);
+    if (verb.verb === 'settings') settings = changed(settings, verb.change);
+    if (verb.verb === 'dies') dead.add(verb.process);
+    if (verb.verb === 'restarts') dead.delete(verb.process);
     return { at, path: object.path, ...verb };
   });
 }
@@ -50,6 +55,8 @@ function readVerb(step: Reader, around: Surroundings, ids: Set<string>): Verb {
       return readTogether(step, around, ids);
     case 'bot':
       return readBot(step, around);
+    case 'does':
+      return readDeskActs(step, around);
     case 'vendor':
       return readFault(step, around);
     case 'store':
@@ -60,8 +67,14 @@ function readVerb(step: Reader, around: Surroundings, ids: Set<string>): Verb {
       return {
         verb: 'worker',
         worker: step.oneOf('worker', ['stops', 'starts']),
-        process: step.has('process') ? processOf(step, around) : undefined,
+        process: step.has('process') ? livingProcessOf(step, around) : undefined,
       };
+    case 'dies':
+      step.only('at', 'dies', 'process');
+      step.isTrue('dies');
+      return { verb: 'dies', process: livingProcessOf(step, around) };
+    case 'restarts':
+      return readRestart(step, around);
     case 'settings':
       return readChange(step, around.settings, around.vendors);
     case 'expect':
@@ -73,9 +86,10 @@ function readVerb(step: Reader, around: Surroundings, ids: Set<string>): Verb {
   }
 }
 
-/** The one verb of a step. `bot` may carry `says`, `expect` may carry `state`. */
+/** The one verb of a step. `bot` and `does` may carry `says`, `expect` may carry `state`. */
 function verbOf(step: Reader): string {
   const found = verbs.filter((verb) => step.has(verb));
+  if (step.has('agent') || found.includes('does')) return 'does';
   if (found.includes('bot')) return 'bot';
   if (found.every((verb) => verb === 'expect' || verb === 'state') && found[0]) return found[0];
   const [verb, second] = found;
@@ -143,7 +157,7 @@ function actOf(step: Reader, verb: string): Act {
   if (verb === 'taps') return { does: 'taps', payload: step.text('taps') };
   const does = plainActs.find((one) => one === verb);
   if (does === undefined) throw new ScenarioError(step.path, `"${verb}" is no act of a person.`);
-  if (step.raw(verb) !== true) throw new ScenarioError(step.at(verb), 'must be true.');
+  step.isTrue(verb);
   return { does };
 }
 
@@ -182,8 +196,16 @@ function readRaw(step: Reader, around: Surroundings): SendsRaw {
   };
 }
 
+function readRestart(step: Reader, around: Surroundings): ProcessTurns & { readonly verb: 'restarts' } {
+  step.only('at', 'restarts', 'process');
+  step.isTrue('restarts');
+  const process = processOf(step, around);
+  if (!around.dead.has(process)) throw new ScenarioError(step.path, `process ${process} has not died.`);
+  return { verb: 'restarts', process };
+}
+
 function readBot(step: Reader, around: Surroundings): BotStarts | BotWorks {
-  const place = { user: step.text('user'), endpoint: endpointOf(step, around).endpoint, process: processOf(step, around) };
+  const place = { user: step.text('user'), endpoint: endpointOf(step, around).endpoint, process: livingProcessOf(step, around) };
   if (step.oneOf('bot', ['starts', 'works']) === 'starts') {
     step.only('at', 'user', 'endpoint', 'process', 'bot', 'says');
     return { verb: 'bot starts', ...place, says: step.optionalText('says') };

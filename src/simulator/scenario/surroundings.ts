@@ -11,6 +11,9 @@ export interface Surroundings {
   /** As they stand before the step. */
   readonly settings: Settings;
   readonly processes: number;
+  /** Those that have died, and were not started again. */
+  readonly dead: ReadonlySet<number>;
+  readonly agents: readonly string[];
   readonly vendors: readonly Vendor[];
 }
 
@@ -27,6 +30,13 @@ export function endpointOf(step: Reader, around: Surroundings): { readonly endpo
 export function processOf(step: Reader, around: Surroundings): number {
   const process = step.count('process', 1, 1);
   if (process > around.processes) throw new ScenarioError(step.at('process'), `the file has no process ${process}.`);
+  return process;
+}
+
+/** The same for what a dead process cannot do. Deliveries may go to one: nobody answers them. */
+export function livingProcessOf(step: Reader, around: Surroundings): number {
+  const process = processOf(step, around);
+  if (around.dead.has(process)) throw new ScenarioError(step.path, `process ${process} is dead then.`);
   return process;
 }
 

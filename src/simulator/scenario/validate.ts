@@ -1,13 +1,10 @@
 import type { Vendor } from '../vendor.ts';
+import { readAgents } from './agents.ts';
 import { type Scenario, ScenarioError } from './format.ts';
 import { reader } from './read.ts';
 import { firstSettings } from './settings.ts';
 import { readSteps } from './steps.ts';
-import { refuseMissing } from './surroundings.ts';
 import { parseInstant } from './times.ts';
-
-/** Parts of the format that this version cannot play. */
-const missing = ['agents', 'calendar'] as const;
 
 /**
  * Reads a scenario file's data.
@@ -15,19 +12,20 @@ const missing = ['agents', 'calendar'] as const;
  */
 export function readScenario(data: unknown, vendors: readonly Vendor[]): Scenario {
   const file = reader(data, '');
-  refuseMissing(file, missing);
-  file.only('name', 'start', 'organization', 'endpoints', 'processes', 'steps');
+  file.only('name', 'start', 'organization', 'endpoints', 'processes', 'agents', 'calendar', 'steps');
   const start = parseInstant(file.text('start'));
   if (start === undefined)
     throw new ScenarioError('start', `must be an ISO instant with its offset, not "${file.text('start')}".`);
   const settings = firstSettings(file, vendors);
   const processes = file.count('processes', 1, 1);
+  const agents = readAgents(file);
   return {
     name: file.text('name'),
     start: start.at,
     offset: start.offset,
     ...settings,
     processes,
-    steps: readSteps(file.list('steps'), { ...start, settings, processes, vendors }),
+    agents,
+    steps: readSteps(file.list('steps'), { ...start, settings, processes, agents, vendors }),
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AdjournError, isAdjournError } from '../../middleware/errors.ts';
+import { oneByOne } from './one-by-one.ts';
 import type { Script } from './redis-script.ts';
 
 /** What is used of a node-redis 5 or 6 client, also of its cluster client. */
@@ -81,20 +82,26 @@ export function redisCalls(client: RedisLike, timeoutMs: number): RedisCalls {
   client.on('node-error', nodeLeft);
   client.on('node-ready', nodeCame);
 
+  /** Calls that are sent again: whatever concerns the same conversation comes after them, so that the order stays. */
+  const repeating = oneByOne();
+
   const send = async (script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> => {
+    const [about = ''] = keys;
     const input = { keys: [...keys], arguments: [...args] };
     const until = performance.now() + timeoutMs;
-    for (;;) {
+    const once = () => {
       const redis = nodeIsAway || client.isReady === false ? brief : quick;
-      try {
-        return await redis.evalSha(script.sha, input);
-      } catch (error) {
-        if (refusal(error) === 'NOSCRIPT') return redis.eval(script.source, input);
-        const again = passing.has(refusal(error)) || (script.repeatable && isBroken(error));
-        if (!again || performance.now() > until) throw error;
-        await sleep(pauseMs);
-      }
-    }
+      return redis.evalSha(script.sha, input);
+    };
+    const again = async (error: unknown): Promise<unknown> => {
+      if (refusal(error) === 'NOSCRIPT') return quick.eval(script.source, input);
+      if (!passing.has(refusal(error)) && !(script.repeatable && isBroken(error))) throw error;
+      if (performance.now() > until) throw error;
+      await sleep(pauseMs);
+      return once().catch(again);
+    };
+    if (repeating.isBusy(about)) return repeating(about, () => once().catch(again));
+    return once().catch((error) => repeating(about, () => again(error)));
   };
 
   const answered = (where: string, sent: Promise<unknown>): Promise<unknown> =>

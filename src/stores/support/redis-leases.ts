@@ -6,7 +6,8 @@ import type { RedisCalls, RedisLike } from './redis-calls.ts';
 import { type Handover, handoverChannel } from './redis-handover.ts';
 import type { Place, Places } from './redis-keys.ts';
 import * as scripts from './redis-scripts.ts';
-import { type Looked, waiting } from './redis-waiting.ts';
+import { type Looked, type Waiting, waiting } from './redis-waiting.ts';
+import { graceMs, shortLeases } from './short-leases.ts';
 
 type Wanted = Pick<BeginOptions, 'leaseMs' | 'waitMs' | 'signal'>;
 
@@ -41,12 +42,13 @@ const whole = (ms: number): number => Math.min(Math.max(Math.ceil(ms), 1), longe
 
 export function redisLeases(client: RedisLike, calls: RedisCalls, places: Places): RedisLeases {
   const process = randomUUID();
-  const waiters = new Map<string, ReturnType<typeof waiting>>();
+  const waiters = new Map<string, Waiting>();
+  /** The tokens of those who have asked and not got the lease, by conversation, in order of arrival. */
+  const lines = new Map<string, string[]>();
   /** Who has asked and not been answered yet: the lease may be handed over before the answer is here, on another connection. */
   const asking = new Map<string, Handover | undefined>();
   const givingUp = new Set<Promise<void>>();
-  /** The first renewals of leases that were handed over, by token. */
-  const renewals = new Map<string, NodeJS.Timeout>();
+  const short = shortLeases();
   let issued = 0;
   let closed = false;
 
@@ -55,7 +57,7 @@ export function redisLeases(client: RedisLike, calls: RedisCalls, places: Places
     else waiters.get(handover.token)?.hear(handover);
   };
   const lookAgain = () => {
-    for (const waiter of waiters.values()) waiter.look();
+    for (const [first = ''] of lines.values()) waiters.get(first)?.look();
   };
   const channel = handoverChannel(client, places.channels + process, heard, lookAgain);
 
@@ -81,6 +83,9 @@ export function redisLeases(client: RedisLike, calls: RedisCalls, places: Places
   const resign = (ticket: Ticket): void =>
     keepTrack(giveUp(ticket.place, ticket.token, ticket.waiter, ticket.leaseMs + ticket.waitMs));
 
+  const isFirst = ({ place, token }: Ticket) => lines.get(place.key)?.[0] === token;
+  const behind = ({ place }: Ticket) => (lines.get(place.key) ?? []).slice(1).flatMap((token) => waiters.get(token) ?? []);
+
   /** Asks for the lease, or for how things stand; `since` is the arrival that was answered before. */
   const look = async (ticket: Ticket, since: string): Promise<Looked> => {
     const { place, token, leaseMs, waitMs } = ticket;
@@ -88,7 +93,9 @@ export function redisLeases(client: RedisLike, calls: RedisCalls, places: Places
     try {
       const [taken, ...rest] = (await calls.answered(place.key, sent)) as [number, ...(string | number | null)[]];
       if (taken === 1) return { value: (rest[0] ?? null) as string | null };
-      const [lastsMs, arrival, ahead, now] = rest;
+      const [lastsMs, arrival, ahead, now, isNew] = rest;
+      // We were taken for dead, and so were the others who wait here.
+      if (since !== '' && isNew === 1 && isFirst(ticket)) for (const other of behind(ticket)) other.look();
       return { lastsMs: Number(lastsMs), since: String(arrival), ahead: Number(ahead), now: Number(now) };
     } catch (error) {
       void sent.catch(() => {}).then(() => resign(ticket));
@@ -96,20 +103,63 @@ export function redisLeases(client: RedisLike, calls: RedisCalls, places: Places
     }
   };
 
-  /** A lease that was handed over is short, so that a dead waiter holds nobody up; who is alive soon makes it as long as it should be. */
-  const prolong = ({ place, token, leaseMs }: Ticket): void => {
-    if (leaseMs <= scripts.graceMs) return;
-    const renew = () => {
-      renewals.delete(token);
-      // If it fails, the holder's own renewal tells.
-      calls.run(place.key, scripts.renew, place.keys, [token, String(leaseMs)]).catch(() => {});
-    };
-    renewals.set(token, setTimeout(renew, scripts.graceMs / 3).unref());
+  const enter = ({ place, token }: Ticket): void => {
+    const line = lines.get(place.key);
+    if (line === undefined) lines.set(place.key, [token]);
+    else line.push(token);
   };
 
-  const end = (token: string): void => {
-    clearTimeout(renewals.get(token));
-    renewals.delete(token);
+  /** Where the first one leaves, the next one looks for the others. */
+  const leave = ({ place, token }: Ticket): void => {
+    const line = lines.get(place.key) ?? [];
+    const at = line.indexOf(token);
+    line.splice(at, 1);
+    const [next] = line;
+    if (next === undefined) lines.delete(place.key);
+    else if (at === 0) waiters.get(next)?.watch();
+  };
+
+  const admitted = async (ticket: Ticket, signal: AbortSignal | undefined): Promise<string | null> => {
+    const { place, token, leaseMs, waitMs } = ticket;
+    const askedAt = performance.now();
+    asking.set(token, undefined);
+    let first: Looked;
+    let early: Handover | undefined;
+    try {
+      first = await look(ticket, '');
+    } finally {
+      early = asking.get(token);
+      asking.delete(token);
+    }
+    if (closed || signal?.aborted) {
+      resign(ticket);
+      throw closed ? new AdjournError('STORE_UNAVAILABLE', 'The store was closed.') : busy(place.key);
+    }
+    if ('value' in first) return first.value;
+    if (waitMs === 0) throw busy(place.key);
+
+    const waiter = waiting(first, {
+      askedAt,
+      waitMs,
+      signal,
+      hears: () => channel.isOpen,
+      isFirst: () => isFirst(ticket),
+      look: (since) => look(ticket, since),
+      resign: () => resign(ticket),
+      busy: () => busy(place.key),
+    });
+    waiters.set(token, waiter);
+    channel.open();
+    if (early !== undefined) waiter.hear(early);
+    try {
+      const { value, handedOver } = await waiter.admitted;
+      if (handedOver && leaseMs > graceMs) {
+        short.came(token, () => calls.run(place.key, scripts.renew, place.keys, [token, String(leaseMs)]));
+      }
+      return value;
+    } finally {
+      waiters.delete(token);
+    }
   };
 
   return {
@@ -119,47 +169,16 @@ export function redisLeases(client: RedisLike, calls: RedisCalls, places: Places
       const token = `${process}.${++issued}`;
       const lease = whole(leaseMs);
       const patience = waitMs > 0 ? whole(waitMs) : 0;
-      const ticket = { place, token, waiter: `${token} ${lease} ${patience}`, leaseMs: lease, waitMs: patience };
-      const askedAt = performance.now();
-
-      asking.set(token, undefined);
-      let first: Looked;
-      let early: Handover | undefined;
+      const ticket: Ticket = { place, token, waiter: `${token} ${lease} ${patience}`, leaseMs: lease, waitMs: patience };
+      enter(ticket);
       try {
-        first = await look(ticket, '');
+        return { token, value: await admitted(ticket, signal) };
       } finally {
-        early = asking.get(token);
-        asking.delete(token);
-      }
-      if (closed || signal?.aborted) {
-        resign(ticket);
-        throw closed ? new AdjournError('STORE_UNAVAILABLE', 'The store was closed.') : busy(place.key);
-      }
-      if ('value' in first) return { token, value: first.value };
-      if (patience === 0) throw busy(place.key);
-
-      const waiter = waiting(first, {
-        askedAt,
-        waitMs: patience,
-        signal,
-        hears: () => channel.isOpen,
-        look: (since) => look(ticket, since),
-        resign: () => resign(ticket),
-        busy: () => busy(place.key),
-      });
-      waiters.set(token, waiter);
-      channel.open();
-      if (early !== undefined) waiter.hear(early);
-      try {
-        const { value, handedOver } = await waiter.admitted;
-        if (handedOver) prolong(ticket);
-        return { token, value };
-      } finally {
-        waiters.delete(token);
+        leave(ticket);
       }
     },
 
-    end,
+    end: short.end,
 
     abandon(place, token, forMs, doubtful) {
       keepTrack(doubtful.then(noted, noted).then(() => giveUp(place, token, '', forMs)));
@@ -168,7 +187,7 @@ export function redisLeases(client: RedisLike, calls: RedisCalls, places: Places
     async close() {
       closed = true;
       for (const waiter of waiters.values()) waiter.refuse(new AdjournError('STORE_UNAVAILABLE', 'The store was closed.'));
-      for (const token of [...renewals.keys()]) end(token);
+      short.close();
       await Promise.all(givingUp);
       channel.close();
     },

@@ -1,4 +1,5 @@
 import { once, script } from './redis-script.ts';
+import { graceMs } from './short-leases.ts';
 
 /*
  * The scripts of one conversation. Of its keys, `KEYS` are, as far as a script needs them:
@@ -10,9 +11,6 @@ import { once, script } from './redis-script.ts';
  *
  * A token is `<process>.<number>`; every process listens on the channel of its name.
  */
-
-/** How long a lease that was handed over lasts until its new holder shows up, milliseconds. */
-export const graceMs = 1_000;
 
 const leases = `
 local function held(token, lease)
@@ -103,7 +101,7 @@ end
 /**
  * Takes the lease, or a place in the queue unless `waitMs` is 0. `since` is empty at first; who looks again gives its arrival, and
  * gets its old place back should it have been lost.
- * @returns in Lua: `{1, record}`, or `{0, ms the lease lasts, arrival, how many are ahead, Redis's time in ms}`
+ * @returns in Lua: `{1, record}`, or `{0, ms the lease lasts, arrival, how many are ahead, Redis's time in ms, 1 if the place is new}`
  */
 export const begin = script(
   leases,
@@ -138,10 +136,10 @@ if since == '' then
   since = string.format('%.0f', math.max(now, (tonumber(last[2]) or 0) + 1))
 end
 local waiter = token .. ' ' .. leaseMs .. ' ' .. waitMs
-redis.call('ZADD', KEYS[3], 'NX', since, waiter)
+local isNew = redis.call('ZADD', KEYS[3], 'NX', since, waiter)
 local keep = waitMs + 60000
 if redis.call('PTTL', KEYS[3]) < keep then redis.call('PEXPIRE', KEYS[3], keep) end
-return {0, redis.call('PTTL', KEYS[2]), since, redis.call('ZRANK', KEYS[3], waiter), math.floor(now / 1000)}
+return {0, redis.call('PTTL', KEYS[2]), since, redis.call('ZRANK', KEYS[3], waiter), math.floor(now / 1000), isNew}
 `,
 );
 

@@ -1,5 +1,5 @@
 import type { Handover } from './redis-handover.ts';
-import { graceMs } from './redis-scripts.ts';
+import { graceMs } from './short-leases.ts';
 
 /** What a look at the conversation found: the lease is ours, with the record's value; or how long it is not. */
 export type Looked = { readonly value: string | null } | Busy;
@@ -22,6 +22,8 @@ export interface Waiting {
   hear(handover: Handover): void;
   /** Looks how things stand, since a message may have been missed. */
   look(): void;
+  /** It is for this one to look, from now on. */
+  watch(): void;
   refuse(error: Error): void;
 }
 
@@ -33,6 +35,8 @@ export interface WaitingOptions {
   readonly signal: AbortSignal | undefined;
   /** Whether messages arrive. */
   hears(): boolean;
+  /** Whether nobody of this process is before us in the conversation; whoever is looks for us, too. */
+  isFirst(): boolean;
   look(since: string): Promise<Looked>;
   /** Leaves the queue, and gives the lease up should it have come. */
   resign(): void;
@@ -46,8 +50,8 @@ const deafLookMs = graceMs / 4;
 
 /**
  * Waits for a lease, from the first look that found it busy. It comes by message. Messages can be lost, and holders and other waiters
- * can die, so we look again when the lease would lapse; and every second while others are ahead, since one that is dead is handed the
- * lease for so long.
+ * can die, so the first of each process looks again when the lease would lapse; and every now and then while others are ahead, since
+ * one that is dead is handed the lease for a while.
  */
 export function waiting(first: Busy, options: WaitingOptions): Waiting {
   const { promise: admitted, resolve, reject } = Promise.withResolvers<{ value: string | null; handedOver: boolean }>();
@@ -80,11 +84,17 @@ export function waiting(first: Busy, options: WaitingOptions): Waiting {
 
   const giveUp = () => refuse(options.busy());
 
-  const plan = ({ lastsMs, ahead }: Busy) => {
+  const plan = ({ lastsMs, ahead }: Pick<Busy, 'lastsMs' | 'ahead'>) => {
+    if (!options.isFirst()) return;
     const due = lastsMs < 0 ? graceMs : lastsMs;
     const soon = Math.min(due, ahead > 0 ? graceMs : longestTimer, options.hears() ? longestTimer : deafLookMs);
     // A lease that has a millisecond left has up to two.
     nextLook = setTimeout(look, soon + 2);
+  };
+
+  /** Whoever was first has just left: there is nothing new to see yet. */
+  const watch = () => {
+    if (state === 'waiting' && !isLooking) plan({ lastsMs: graceMs, ahead: 1 });
   };
 
   const look = () => {
@@ -125,6 +135,7 @@ export function waiting(first: Busy, options: WaitingOptions): Waiting {
       else admit(value === '' ? null : value, true);
     },
     look,
+    watch,
     refuse,
   };
 }

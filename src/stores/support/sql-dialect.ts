@@ -11,8 +11,12 @@ export interface Result {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Runs one statement with named placeholders. @throws AdjournError `STORE_UNAVAILABLE`, in bounded time. */
-export type Run = (text: string, values?: Values) => Promise<Result>;
+/**
+ * Runs one statement with named placeholders.
+ * @param patienceMs how long the database may take, where that is not as long as a turn would wait
+ * @throws AdjournError `STORE_UNAVAILABLE`, in bounded time
+ */
+export type Run = (text: string, values?: Values, patienceMs?: number) => Promise<Result>;
 
 /** One database, as the store uses it. */
 export interface Dialect {
@@ -32,10 +36,10 @@ export interface Dialect {
   /** Rows whose `look_at` is not after `:bound`, the earliest first, moved on; each with `state` and its `wake_at` from before. */
   claim(texts: Texts, values: Values): Promise<readonly Row[]>;
   /**
-   * Hears which conversations were given up by other processes; absent where the database cannot tell.
+   * Hears what is said on some channels; absent where the database cannot tell.
    * Resolves to false where no connection can be spared for it.
    */
-  readonly listen?: (channel: string, heard: (conversation: string) => void) => Promise<boolean>;
+  readonly listen?: (channels: readonly string[], heard: (channel: string, said: string) => void) => Promise<boolean>;
   /** Stops listening, until the next time. */
   readonly hush?: () => void;
   /** Leaves the driver as it was. */
@@ -50,11 +54,17 @@ export type Schema = readonly (readonly string[])[];
  *   for that (`look_at`, indexed, never later than `wake_at`; see `wakeUps`);
  * - the lease: whose it is, and until when;
  * - the line: the last ticket given out, the last one served, and until when newcomers keep behind those who wait.
+ *
+ * A ticket in `line` is valid for a moment by itself, and then for as long as its process keeps its row in `processes` up to date.
  */
 export interface Tables {
   readonly conversations: string;
   readonly line: string;
+  readonly processes: string;
+  /** Where is said which conversations may be free. */
   readonly channel: string;
+  /** What the channel of each process begins with: there it is told of leases that were handed to it. */
+  readonly inbox: string;
 }
 
 /** One statement for each thing a store does. All name the same placeholders; an empty one is not needed. */
@@ -63,14 +73,28 @@ export interface Texts {
   /** Writes a new ticket into the line. */
   readonly note: string;
   readonly save: string;
+  /** Commit and release change nothing where somebody waits and the database can hand over. */
   readonly commit: string;
   readonly renew: string;
   readonly release: string;
-  /** Tells other processes that a conversation was given up. */
+  /**
+   * The same where somebody waits; absent where the database cannot tell him. They hand the lease over to the first in line, and say so
+   * on the channel of its process if that is another one: they answer with the `token` it went to, the `revision`, the `record` and when
+   * (`at`, epoch ms); or with whether nobody was found, though somebody `awaited` it.
+   */
+  readonly handOver?: { readonly commit: string; readonly release: string };
+  /**
+   * Waits until what was committed before is safe on the disk: a commit that hands over does not, since others wait for it. Empty
+   * where none does.
+   */
+  readonly flush: string;
+  /** Takes up a lease that was handed over. */
+  readonly takeUp: string;
+  /** Says something on a channel. */
   readonly tell: string;
-  /** Who is first in line, who was served last, and how long the lease still lasts. */
+  /** Of several conversations: who is first in line, who was served last, whose the lease is, and how long it still lasts. */
   readonly look: string;
-  /** Keeps tickets valid. */
+  /** Keeps all tickets of a process valid. */
   readonly beat: string;
   /** Keeps newcomers behind those who wait. */
   readonly mark: string;
@@ -78,10 +102,10 @@ export interface Texts {
   readonly leave: string;
   /** Lets newcomers pass if nobody waits any more. */
   readonly unmark: string;
-  /** Removes a used ticket, and those ahead of it, whose owners are gone. */
+  /** Removes a used ticket, and those ahead of it, whose owners are gone; empty where taking the lease does it. */
   readonly passed: string;
-  /** Removes the tickets of processes that are long gone. */
-  readonly tidy: string;
+  /** Remove the tickets of processes that are long gone, and those processes. */
+  readonly tidy: readonly string[];
   readonly claim: string;
   /** The second half of a claim, where it takes two. */
   readonly moved: string;
@@ -91,14 +115,14 @@ export interface Texts {
   readonly list: string;
 }
 
-/** How long a ticket is valid without a beat, ms: so long a dead waiter holds others up. */
+/** How long tickets are valid without a beat, ms: so long a dead waiter holds others up. */
 export const ticketMs = 700;
 
 /** How long an invalid ticket stays before it is removed, ms. */
 export const deadTicketMs = 10_000;
 
-/** How long newcomers keep behind a line that nobody keeps up, ms. */
-export const lineMs = 1_000;
+/** How long newcomers keep behind a line that nobody keeps up, ms. They find it empty then, so this costs them but a moment. */
+export const lineMs = 3_000;
 
 /**
  * The versions a schema still lacks.

@@ -1,7 +1,10 @@
 /** Leases that this process has given up, while the database may still hold them for it. */
 export interface GiveBacks {
-  /** Gives it back now, or as soon as the database answers; after `leaseMs` it has lapsed by itself. */
-  add(conversation: string, token: string, leaseMs: number): void;
+  /**
+   * Gives it back now, or as soon as the database answers; after `leaseMs` it has lapsed by itself.
+   * @returns when it was tried once
+   */
+  add(conversation: string, token: string, leaseMs: number): Promise<void>;
   close(): void;
 }
 
@@ -26,9 +29,7 @@ export function giveBacks(giveBack: (conversation: string, token: string) => Pro
   };
 
   return {
-    add(conversation, token, leaseMs) {
-      void attempt(conversation, token, performance.now() + leaseMs);
-    },
+    add: (conversation, token, leaseMs) => attempt(conversation, token, performance.now() + leaseMs),
     close() {
       closed = true;
       for (const timer of timers) clearTimeout(timer);

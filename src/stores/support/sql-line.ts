@@ -2,231 +2,228 @@ import { randomInt } from 'node:crypto';
 import { AdjournError } from '../../middleware/errors.ts';
 import type { BeginOptions } from '../../middleware/store.ts';
 import { oneByOne } from './one-by-one.ts';
-import type { LineTables, Taken } from './sql-line-tables.ts';
+import { graceMs, shortLeases } from './short-leases.ts';
+import type { Handover } from './sql-handover.ts';
+import type { LineTables, Seen, Taken, Ticket } from './sql-line-tables.ts';
+import { beatMs, lookMs, upkeep } from './sql-line-upkeep.ts';
+import { createWaiter, type Waiter } from './sql-line-waiter.ts';
 
 /** Those of this process who wait for leases; the database keeps the order among processes. */
 export interface Line {
   /** Takes the lease, or waits for it. @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE` */
   enter(conversation: string, key: string, options: BeginOptions): Promise<Taken>;
+  /** Whether somebody here waits for the conversation. */
+  isAwaited(conversation: string): boolean;
   /** The conversation may be free: whoever is first here looks. */
   poke(conversation: string): void;
+  /** A lease was handed to somebody here. Should it be nobody any more, who gave up gives it back, or it lapses. */
+  hear(handover: Handover): void;
+  /** The holder is done or gone, or has renewed its lease. */
+  end(token: string): void;
   /** Sends all waiters away. */
   close(): Promise<void>;
 }
 
-interface Waiter {
-  ticket: number;
-  readonly options: BeginOptions;
-  readonly admit: (taken: Taken) => void;
-  readonly refuse: (error: unknown) => void;
-  gone: boolean;
-  /** Has looked once more because tickets before this one were missing. */
-  hesitated: boolean;
-}
-
 interface Queue {
+  readonly conversation: string;
+  /** By ticket. */
   readonly waiters: Waiter[];
-  looking: boolean;
-  /** Somebody poked while we looked. */
-  again: boolean;
-  timer?: NodeJS.Timeout | undefined;
+  /** When to look, on `performance.now()`. */
+  lookAt: number;
+  /** The database is being asked for the first of them. */
+  isAsking: boolean;
 }
-
-/** How often tickets are kept valid, and how often a waiter looks although nobody told him to, ms. */
-const beatMs = 200;
-
-/** How often a waiter looks where nobody would tell him, ms. */
-const lookMs = 20;
-
-/** How many beats after the last waiter nobody listens any more. */
-const idleBeats = 10;
-
-/** `setTimeout` overflows beyond this many milliseconds and would fire at once. */
-const longestTimer = 2 ** 31 - 1;
 
 export function waitingLine(tables: LineTables): Line {
   const queues = new Map<string, Queue>();
   /** Arrivals come one after the other, so that they get their tickets in order. */
   const inOrder = oneByOne();
-  let beating: NodeJS.Timeout | undefined;
-  let told = false;
+  /** Who has asked and not been answered yet: the lease may be handed over before the answer is here, on another connection. */
+  const arriving = new Map<string, Handover | undefined>();
+  const short = shortLeases();
   let closed = false;
 
-  const listen = async () => {
-    told = await tables.listen().catch(() => false);
+  const leave = ({ conversation, waiters }: Queue, waiter: Waiter) => {
+    const at = waiters.indexOf(waiter);
+    if (at !== -1) waiters.splice(at, 1);
+    if (waiters.length === 0) queues.delete(conversation);
   };
 
-  const keepUp = async () => {
-    await Promise.all(
-      [...queues].map(([conversation, { waiters }]) =>
-        tables.beat(
-          conversation,
-          waiters.map((one) => one.ticket),
-        ),
-      ),
-    );
-    await listen();
-  };
-
-  /** Goes on for a while after the last waiter has left: the next one finds the connection that listens. */
-  const beat = (idle = 0) => {
-    beating ??= setTimeout(async () => {
-      // Who looks hears of an outage soon enough.
-      if (queues.size > 0) await keepUp().catch(() => {});
-      beating = undefined;
-      if (closed) return;
-      if (queues.size > 0) beat();
-      else if (idle < idleBeats) beat(idle + 1);
-      else hush();
-    }, beatMs).unref();
-  };
-
-  const hush = () => {
-    told = false;
-    tables.hush();
-  };
-
-  /** If this fails, the ticket runs out by itself. */
-  const discard = (conversation: string, ticket: number) => tables.leave(conversation, ticket).catch(() => {});
-
-  const leave = (conversation: string, queue: Queue, waiter: Waiter) => {
-    waiter.gone = true;
-    const at = queue.waiters.indexOf(waiter);
-    if (at !== -1) queue.waiters.splice(at, 1);
-    if (queue.waiters.length > 0 || queues.get(conversation) !== queue) return;
-    clearTimeout(queue.timer);
-    queues.delete(conversation);
-  };
-
-  const admit = (conversation: string, queue: Queue, waiter: Waiter, taken: Taken) => {
-    if (waiter.gone) return tables.giveUp(taken);
-    leave(conversation, queue, waiter);
+  const admit = (queue: Queue, waiter: Waiter, taken: Taken) => {
+    const { conversation } = queue;
+    if (waiter.isGone) {
+      // What was handed over has come by message before, or is given back by who gave up.
+      if (taken.token !== waiter.token) void tables.giveUp(taken);
+      return;
+    }
+    leave(queue, waiter);
     // Not waited for: nobody behind can come in before this turn is over.
-    tables.passed(conversation, waiter.ticket).catch(() => {});
+    const { token, ticket } = waiter;
+    tables.passed(conversation, ticket).catch(() => keeping.discard({ conversation, token, ticket }));
     waiter.admit(taken);
   };
 
-  /** We were silent for so long that our place was given up: this is how one comes anew. */
-  const comeAgain = async (conversation: string, queue: Queue, waiter: Waiter): Promise<void> => {
-    void discard(conversation, waiter.ticket);
-    const arrived = await tables.arrive(conversation, waiter.options);
-    if (typeof arrived === 'object') return admit(conversation, queue, waiter, arrived);
-    if (arrived === undefined) return;
-    if (waiter.gone) return void discard(conversation, arrived);
-    waiter.ticket = arrived;
-    queue.waiters.sort((a, b) => a.ticket - b.ticket);
+  /** Whoever comes next in this process finds the place given up, and the lease, should it have been handed to it at this moment. */
+  const resign = (conversation: string, token: string, ticket: number): Promise<void> =>
+    inOrder(conversation, async () => {
+      await keeping.discard({ conversation, token, ticket });
+      await tables.giveUp({ conversation, token, leaseMs: graceMs });
+    });
+
+  const refuse = (queue: Queue, waiter: Waiter, error: unknown): Promise<void> => {
+    leave(queue, waiter);
+    waiter.refuse(error);
+    return resign(queue.conversation, waiter.token, waiter.ticket);
   };
+
+  const arrive = (conversation: string, token: string, options: BeginOptions): Promise<Taken | Ticket | undefined> =>
+    tables.arrive(conversation, token, options).catch((error) => {
+      // The database may have heard us all the same.
+      void keeping.discard({ conversation, token, ticket: undefined });
+      throw error;
+    });
+
+  /** We were silent for so long that our place was given up: this is how one comes anew. */
+  const comeAgain = async (queue: Queue, waiter: Waiter): Promise<void> => {
+    const { conversation, waiters } = queue;
+    void keeping.discard({ conversation, token: waiter.token, ticket: waiter.ticket });
+    waiter.token = tables.newToken();
+    const arrived = await arrive(conversation, waiter.token, waiter.options);
+    if (arrived === undefined) return;
+    if ('token' in arrived) return admit(queue, waiter, arrived);
+    if (waiter.isGone) return resign(conversation, waiter.token, arrived.ticket);
+    waiter.ticket = arrived.ticket;
+    waiters.sort((a, b) => a.ticket - b.ticket);
+  };
+
+  const pauseMs = () => (keeping.isTold ? beatMs : lookMs);
 
   /** @returns when to look again, ms */
-  const tryFirst = async (conversation: string, queue: Queue, waiter: Waiter): Promise<number> => {
-    const { first = waiter.ticket, served, leftMs } = await tables.look(conversation);
-    const later = told ? beatMs : lookMs;
-    if (waiter.gone) return 0;
-    if (first < waiter.ticket) return later;
-    if (first > waiter.ticket) {
-      await comeAgain(conversation, queue, waiter);
+  const tryFirst = async (queue: Queue, waiter: Waiter, seen: Seen): Promise<number> => {
+    const { conversation } = queue;
+    const { options, token, ticket } = waiter;
+    const { first = ticket, served, leftMs } = seen;
+    if (waiter.isGone) return 0;
+    if (seen.holder === token && leftMs > 0) {
+      const taken = await tables.takeUp(conversation, token, options.leaseMs);
+      if (taken !== undefined) admit(queue, waiter, taken);
       return 0;
     }
-    if (leftMs > 0) return Math.min(leftMs, later);
-    if (waiter.ticket > served + 1 && !waiter.hesitated) {
+    // Where the lease is free, whoever is first may be dead.
+    if (first < ticket) return leftMs > 0 ? pauseMs() : 2 * lookMs;
+    if (first > ticket) {
+      await comeAgain(queue, waiter);
+      return 0;
+    }
+    if (leftMs > 0) return Math.min(leftMs, pauseMs());
+    if (ticket > served + 1 && !waiter.hasHesitated) {
       // They gave up; or they have a ticket, and their place in line is being written down at this moment.
-      waiter.hesitated = true;
+      waiter.hasHesitated = true;
       return lookMs;
     }
-    const taken = await tables.advance(conversation, waiter.options, waiter.ticket);
-    if (taken !== undefined) admit(conversation, queue, waiter, taken);
-    return later;
+    const taken = await tables.advance(conversation, options, ticket);
+    if (taken !== undefined) admit(queue, waiter, taken);
+    return pauseMs();
   };
 
-  const look = async (conversation: string, queue: Queue): Promise<void> => {
-    clearTimeout(queue.timer);
-    if (queue.looking) {
-      queue.again = true;
-      return;
-    }
-    queue.looking = true;
-    let pause = 0;
+  const tryQueue = async (queue: Queue, looked: Promise<ReadonlyMap<string, Seen>>): Promise<void> => {
+    queue.isAsking = true;
+    queue.lookAt = Number.POSITIVE_INFINITY;
     try {
-      for (let [first] = queue.waiters; first !== undefined && (pause === 0 || queue.again); [first] = queue.waiters) {
-        queue.again = false;
-        pause = await tryFirst(conversation, queue, first);
-      }
+      const seen = (await looked).get(queue.conversation);
+      const [first] = queue.waiters;
+      if (first === undefined) return;
+      const pause = seen === undefined ? lookMs : await tryFirst(queue, first, seen);
+      // Not all at the same moment. Whoever was poked meanwhile looks at once.
+      queue.lookAt = Math.min(queue.lookAt, performance.now() + pause * (1 - randomInt(0, 40) / 100));
     } catch (error) {
-      for (const waiter of [...queue.waiters]) waiter.refuse(error);
+      for (const waiter of [...queue.waiters]) void refuse(queue, waiter, error);
     } finally {
-      queue.looking = false;
+      queue.isAsking = false;
     }
-    if (queue.waiters.length > 0) {
-      // Not all at the same moment.
-      queue.timer = setTimeout(() => look(conversation, queue), Math.ceil(pause * (1 - randomInt(0, 40) / 100)));
+    if (queue.lookAt <= performance.now()) look();
+  };
+
+  /** One question for all conversations that are due. */
+  const look = (): void => {
+    const now = performance.now();
+    const due = [...queues.values()].filter(({ isAsking, lookAt }) => !isAsking && lookAt <= now);
+    if (due.length === 0) return;
+    const looked = tables.look(due.map(({ conversation }) => conversation));
+    for (const queue of due) void tryQueue(queue, looked);
+  };
+
+  const keeping = upkeep(tables, queues, look);
+
+  const poke = (conversation: string): void => {
+    const queue = queues.get(conversation);
+    if (queue === undefined) return;
+    queue.lookAt = 0;
+    look();
+  };
+
+  const hear = (handover: Handover): void => {
+    const { conversation, token, row, at } = handover;
+    if (arriving.has(token)) arriving.set(token, handover);
+    const queue = queues.get(conversation);
+    const waiter = queue?.waiters.find((one) => one.token === token);
+    if (queue === undefined || waiter === undefined) return;
+    const { leaseMs } = waiter.options;
+    // It lay about while this process was busy or the network slow: the lease may be somebody else's by now.
+    const isStale = performance.now() + waiter.aheadMs - at > graceMs / 2;
+    if (row === undefined || isStale) {
+      poke(conversation);
+    } else {
+      if (leaseMs > graceMs) short.came(token, () => tables.renew(conversation, token, leaseMs));
+      admit(queue, waiter, { conversation, token, leaseMs, row });
     }
   };
 
-  const wait = (conversation: string, key: string, ticket: number, options: BeginOptions, waitMs: number) =>
-    new Promise<Taken>((resolve, reject) => {
-      const { signal } = options;
-      const queue = queues.get(conversation) ?? { waiters: [], looking: false, again: false };
-      const settle = () => {
-        clearTimeout(timeout);
-        signal?.removeEventListener('abort', giveUp);
-      };
-      const waiter: Waiter = {
-        ticket,
-        options,
-        gone: false,
-        hesitated: false,
-        admit: (taken) => {
-          settle();
-          resolve(taken);
-        },
-        refuse: (error) => {
-          settle();
-          leave(conversation, queue, waiter);
-          reject(error);
-        },
-      };
-      const giveUp = () => {
-        waiter.refuse(busy(key));
-        // Whoever comes next in this process finds the place given up.
-        void inOrder(conversation, () => discard(conversation, waiter.ticket));
-      };
-      const timeout = setTimeout(giveUp, Math.min(waitMs, longestTimer));
-      signal?.addEventListener('abort', giveUp, { once: true });
-      queue.waiters.push(waiter);
-      queues.set(conversation, queue);
-      beat();
-      void look(conversation, queue);
-    });
+  const wait = (conversation: string, token: string, ticket: Ticket, options: BeginOptions, waitMs: number, key: string) => {
+    const queue = queues.get(conversation) ?? { conversation, waiters: [], lookAt: 0, isAsking: false };
+    const waiter = createWaiter(options, token, ticket, waitMs, () => void refuse(queue, waiter, busy(key)));
+    queue.waiters.push(waiter);
+    queues.set(conversation, queue);
+    keeping.begin();
+    const early = arriving.get(token);
+    if (early !== undefined) hear(early);
+    else if (queue.waiters.length === 1) look();
+    return waiter.admitted;
+  };
 
   return {
     async enter(conversation, key, options) {
       const { waitMs, signal } = options;
       const end = performance.now() + waitMs;
-      const arrived = await inOrder(conversation, () => tables.arrive(conversation, options));
-      if (typeof arrived === 'number') {
-        const left = end - performance.now();
-        void listen();
-        if (!signal?.aborted && left > 0 && !closed) return wait(conversation, key, arrived, options, left);
-        await discard(conversation, arrived);
-      } else if (arrived !== undefined) {
-        if (!signal?.aborted) return arrived;
-        tables.giveUp(arrived);
+      const token = tables.newToken();
+      arriving.set(token, undefined);
+      try {
+        const arrived = await inOrder(conversation, () => arrive(conversation, token, options));
+        if (arrived !== undefined && 'token' in arrived) {
+          if (!signal?.aborted) return arrived;
+          void tables.giveUp(arrived);
+        } else if (arrived !== undefined) {
+          const left = end - performance.now();
+          if (!signal?.aborted && left > 0 && !closed) return wait(conversation, token, arrived, options, left, key);
+          void resign(conversation, token, arrived.ticket);
+        }
+      } finally {
+        arriving.delete(token);
       }
       throw closed ? shut() : busy(key);
     },
 
-    poke(conversation) {
-      const queue = queues.get(conversation);
-      if (queue !== undefined) void look(conversation, queue);
-    },
+    isAwaited: (conversation) => queues.has(conversation),
+    poke,
+    hear,
+    end: short.end,
 
     async close() {
       closed = true;
-      clearTimeout(beating);
-      hush();
-      const left = [...queues].flatMap(([conversation, { waiters }]) => waiters.map((waiter) => ({ conversation, waiter })));
-      for (const { waiter } of left) waiter.refuse(shut());
-      await Promise.all(left.map(({ conversation, waiter }) => discard(conversation, waiter.ticket)));
+      short.close();
+      const left = [...queues.values()].flatMap((queue) => queue.waiters.map((waiter) => [queue, waiter] as const));
+      await Promise.all(left.map(([queue, waiter]) => refuse(queue, waiter, shut())));
+      keeping.close();
     },
   };
 }

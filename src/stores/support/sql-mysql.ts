@@ -66,10 +66,13 @@ export function mysql(pool: MysqlPoolLike, timeoutMs: number): Dialect {
     }
   };
 
-  const repeated = async <T>(work: (connection: MysqlConnectionLike, left: () => number) => Promise<T>): Promise<T> => {
+  const repeated = async <T>(
+    work: (connection: MysqlConnectionLike, left: () => number) => Promise<T>,
+    patienceMs = timeoutMs,
+  ): Promise<T> => {
     for (let tries = 1; ; tries++) {
       try {
-        return await using(timeoutMs, work);
+        return await using(patienceMs, work);
       } catch (error) {
         if (tries > 5 || !passing.has(errnoOf(error))) throw unavailable('MySQL', error);
         await sleep(randomInt(1, 5 * tries));
@@ -77,7 +80,8 @@ export function mysql(pool: MysqlPoolLike, timeoutMs: number): Dialect {
     }
   };
 
-  const run: Dialect['run'] = (text, values) => repeated((connection, left) => query(connection, left(), text, values));
+  const run: Dialect['run'] = (text, values, patienceMs) =>
+    repeated((connection, left) => query(connection, left(), text, values), patienceMs);
 
   return {
     name: 'mysql',

@@ -20,7 +20,7 @@ export interface PgClientLike {
     values?: unknown[];
   }): Promise<{ rows: Record<string, unknown>[]; rowCount: number | null }>;
   release(destroy?: boolean): void;
-  on(event: string, listener: (message: { payload?: string | undefined }) => void): unknown;
+  on(event: string, listener: (message: { channel: string; payload?: string | undefined }) => void): unknown;
 }
 
 /** PostgreSQL: another transaction of ours was in the way, and the statement may simply come again. */
@@ -69,10 +69,10 @@ export function postgres(pool: PgPoolLike, timeoutMs: number): Dialect {
     }
   };
 
-  const run: Dialect['run'] = async (text, values) => {
+  const run: Dialect['run'] = async (text, values, patienceMs = timeoutMs) => {
     for (let tries = 1; ; tries++) {
       try {
-        return await using(timeoutMs, (client, left) => query(client, left(), text, values));
+        return await using(patienceMs, (client, left) => query(client, left(), text, values));
       } catch (error) {
         if (tries > 5 || !passing.has(String(codeOf(error)))) throw unavailable('PostgreSQL', error);
         await sleep(randomInt(1, 5 * tries));
@@ -83,7 +83,7 @@ export function postgres(pool: PgPoolLike, timeoutMs: number): Dialect {
   /** Whoever stops listening while a connection is still being made finds it stopped. */
   let listening: { readonly ready: Promise<boolean>; stop(): void } | undefined;
 
-  const listen = (channel: string, heard: (conversation: string) => void) => {
+  const listen = (channels: readonly string[], heard: (channel: string, said: string) => void) => {
     let over = false;
     let client: PgClientLike | undefined;
     const stop = () => {
@@ -100,12 +100,12 @@ export function postgres(pool: PgPoolLike, timeoutMs: number): Dialect {
           return false;
         }
         client = made;
-        client.on('notification', ({ payload = '' }) => {
-          if (!over) heard(payload);
+        client.on('notification', ({ channel, payload = '' }) => {
+          if (!over) heard(channel, payload);
         });
         client.on('error', stop);
         client.on('end', stop);
-        await query(client, timeoutMs, `LISTEN ${channel}`);
+        for (const channel of channels) await query(client, timeoutMs, `LISTEN ${channel}`);
         return !over;
       } catch {
         stop();
@@ -159,10 +159,10 @@ export function postgres(pool: PgPoolLike, timeoutMs: number): Dialect {
     take: async (texts, values) => (await run(texts.take, values)).rows[0],
     claim: async (texts, values) => (await run(texts.claim, values)).rows,
 
-    async listen(channel, heard) {
+    async listen(channels, heard) {
       // Whoever has so few connections needs them for the turns.
       if ((pool.options?.max ?? 10) < 3) return false;
-      listening ??= listen(channel, heard);
+      listening ??= listen(channels, heard);
       return listening.ready;
     },
 

@@ -1,7 +1,7 @@
 import { deadTicketMs, lineMs, type Schema, type Tables, type Texts, ticketMs } from './sql-dialect.ts';
 
 /** The tables: conversations, and the line of those who wait. Times of leases are epoch ms. */
-export const sqliteSchema = ({ conversations, line }: Tables): Schema => [
+export const sqliteSchema = ({ conversations, line, processes }: Tables): Schema => [
   [
     `CREATE TABLE IF NOT EXISTS ${conversations} (
        conversation TEXT PRIMARY KEY,
@@ -19,13 +19,16 @@ export const sqliteSchema = ({ conversations, line }: Tables): Schema => [
     `CREATE TABLE IF NOT EXISTS ${line} (
        conversation TEXT NOT NULL,
        ticket INTEGER NOT NULL,
+       process TEXT NOT NULL,
+       token TEXT NOT NULL,
        valid_until REAL NOT NULL,
        PRIMARY KEY (conversation, ticket)
      )`,
+    `CREATE TABLE IF NOT EXISTS ${processes} (process TEXT PRIMARY KEY, valid_until REAL NOT NULL)`,
   ],
 ];
 
-export function sqliteTexts({ conversations, line }: Tables): Texts {
+export function sqliteTexts({ conversations, line, processes }: Tables): Texts {
   const now = `(unixepoch('subsec') * 1000)`;
   const free = `(lease_token IS NULL OR lease_until <= ${now})`;
   const nobodyWaits = `(line_until IS NULL OR line_until <= ${now})`;
@@ -37,6 +40,7 @@ export function sqliteTexts({ conversations, line }: Tables): Texts {
   const record = `record = :text, revision = CASE WHEN :emptied = 1 THEN 0 ELSE revision + 1 END, wake_at = :wakeAt,
     look_at = CASE WHEN :emptied = 1 THEN 0 WHEN look_at <= :wakeAt THEN look_at ELSE :wakeAt END`;
   const given = `lease_token = NULL, lease_until = NULL`;
+  const alive = `(l.valid_until > ${now} OR EXISTS (SELECT 1 FROM ${processes} p WHERE p.process = l.process AND p.valid_until > ${now}))`;
   const page = `SELECT conversation, record, wake_at FROM ${conversations} WHERE record IS NOT NULL`;
   return {
     take: `INSERT INTO ${conversations} AS c (conversation, look_at, lease_token, lease_until)
@@ -50,24 +54,30 @@ export function sqliteTexts({ conversations, line }: Tables): Texts {
       WHERE ${may} OR :waits = 1
       RETURNING lease_token IS :token AS taken, CASE WHEN lease_token = :token THEN record END AS record, revision,
         line_ticket AS ticket`,
-    note: `INSERT INTO ${line} (conversation, ticket, valid_until) VALUES (:key, :ticket, ${valid})
+    note: `INSERT INTO ${line} (conversation, ticket, process, token, valid_until) VALUES (:key, :ticket, :process, :token, ${valid})
       ON CONFLICT (conversation, ticket) DO UPDATE SET valid_until = excluded.valid_until`,
     save: `UPDATE ${conversations} SET ${record} WHERE ${held}`,
     commit: `UPDATE ${conversations} SET ${record}, ${given} WHERE ${held}`,
     renew: `UPDATE ${conversations} SET lease_until = ${leased} WHERE ${held}`,
     release: `UPDATE ${conversations} SET look_at = CASE WHEN record IS NULL THEN 0 ELSE look_at END, ${given} WHERE ${held}`,
+    flush: '',
+    takeUp: '',
     tell: '',
-    look: `SELECT line_served AS served, CASE WHEN ${free} THEN 0 ELSE lease_until - ${now} END AS left_ms,
-        (SELECT MIN(ticket) FROM ${line} l WHERE l.conversation = c.conversation AND valid_until > ${now}) AS first
-      FROM ${conversations} c WHERE conversation = :key`,
-    beat: `UPDATE ${line} SET valid_until = ${valid} WHERE conversation = :key AND ticket IN (:...tickets)`,
-    mark: `UPDATE ${conversations} SET line_until = ${inSight} WHERE conversation = :key AND line_served < :ticket`,
-    leave: `DELETE FROM ${line} WHERE conversation = :key AND ticket = :ticket`,
+    look: `SELECT conversation, line_served AS served, lease_token AS holder, CASE WHEN ${free} THEN 0 ELSE lease_until - ${now} END AS left_ms,
+        (SELECT l.ticket FROM ${line} l WHERE l.conversation = c.conversation AND ${alive} ORDER BY l.ticket LIMIT 1) AS first
+      FROM ${conversations} c WHERE conversation IN (:...keys)`,
+    beat: `INSERT INTO ${processes} (process, valid_until) VALUES (:process, ${valid})
+      ON CONFLICT (process) DO UPDATE SET valid_until = excluded.valid_until`,
+    mark: `UPDATE ${conversations} SET line_until = ${inSight} WHERE conversation = :key AND line_served < line_ticket`,
+    leave: `DELETE FROM ${line} WHERE conversation = :key AND token = :token`,
     unmark: `UPDATE ${conversations} SET line_until = NULL, line_served = MAX(line_served, :ticket)
       WHERE conversation = :key AND line_ticket <= :ticket
-      AND NOT EXISTS (SELECT 1 FROM ${line} l WHERE l.conversation = :key AND l.valid_until > ${now})`,
+      AND NOT EXISTS (SELECT 1 FROM ${line} l WHERE l.conversation = :key AND ${alive})`,
     passed: `DELETE FROM ${line} WHERE conversation = :key AND ticket <= :ticket`,
-    tidy: `DELETE FROM ${line} WHERE valid_until < ${now} - ${deadTicketMs}`,
+    tidy: [
+      `DELETE FROM ${line} AS l WHERE l.valid_until < ${now} - ${deadTicketMs} AND NOT ${alive}`,
+      `DELETE FROM ${processes} WHERE valid_until < ${now} - ${deadTicketMs}`,
+    ],
     claim: `SELECT conversation, wake_at, CASE WHEN record IS NULL THEN 'empty'
         WHEN wake_at = look_at AND wake_at <= :now THEN 'due' WHEN wake_at = look_at THEN 'later' ELSE 'stale' END AS state
       FROM ${conversations} WHERE look_at <= :bound AND conversation NOT IN (:...done) ORDER BY look_at LIMIT :limit`,

@@ -35,7 +35,7 @@ export function wakeUps(dialect: Dialect, texts: Texts): WakeUps {
   const tidy = async () => {
     if (performance.now() - tidied < tidyMs) return;
     tidied = performance.now();
-    await dialect.run(texts.tidy);
+    for (const text of texts.tidy) await dialect.run(text);
   };
 
   return {

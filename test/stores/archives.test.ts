@@ -1,0 +1,30 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { type ArchiveEntry, archiveKit } from '../kit/archive.ts';
+import { leaveOut } from '../kit/store.ts';
+
+/** Every archive goes through the kit, as its `<archive>.archive.ts` here says. */
+const kits = readdirSync(new URL('.', import.meta.url))
+  .filter((file) => file.endsWith('.archive.ts'))
+  .map((file) => file.slice(0, -'.archive.ts'.length));
+
+test('every archive has its entry in the kit', () => {
+  const source = new URL('../../src/', import.meta.url);
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const archives = files.flatMap((file) =>
+    [...readFileSync(new URL(file, source), 'utf8').matchAll(/^export function (\w+)Archive\(/gm)].map(([, name]) => name),
+  );
+  expect(archives.length).toBeGreaterThan(1);
+  expect(kits.sort()).toEqual(archives.sort());
+});
+
+for (const kit of kits) {
+  const { entries } = (await import(new URL(`./${kit}.archive.ts`, import.meta.url).href)) as {
+    entries: Record<string, ArchiveEntry>;
+  };
+  for (const [name, entry] of Object.entries(entries)) {
+    const reason = await entry.unavailable?.();
+    if (reason === undefined) archiveKit(`${kit}Archive: ${name}`, entry);
+    else leaveOut(`${kit}Archive: ${name}`, reason);
+  }
+}
