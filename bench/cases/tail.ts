@@ -1,0 +1,84 @@
+import { strict as assert } from 'node:assert';
+import { type Clock, keyvStore, type Store, systemClock } from '../../src/index.ts';
+import { redisStore } from '../../src/stores/redis.ts';
+import { keyOfUser, nameOf, startBot } from '../harness/bot.ts';
+import type { Case } from '../harness/case.ts';
+import { type Figure, quantile } from '../harness/figures.ts';
+import { seedRedis, startRedis } from '../harness/redis.ts';
+import { talk } from '../harness/talk.ts';
+
+/**
+ * What a sweep does to the turns beside it: very many sessions are due at once, and the worker closes them, each with a closing message,
+ * while other people go on talking. Their turns are timed before and during the sweep.
+ */
+const measure = 'tail';
+const talkers = 200;
+/** Closes a second: twenty-five times what the worker does unless told. */
+const rate = 5_000;
+const leapMs = 31 * 60_000;
+
+export const run: Case = async (quick) => {
+  const idle = quick ? 2_000 : 100_000;
+  const memory = await sweep('in memory', keyvStore(), idle, async (turn) => {
+    for (let user = 0; user < idle; user++) await turn(user);
+  });
+  const redis = await startRedis();
+  const client = await redis.connect();
+  const overRedis = await sweep('over Redis', redisStore(client), idle, async (turn) => {
+    await turn(0);
+    const named = (text: string, user: number) => text.replaceAll(nameOf(0), nameOf(user));
+    const at = Date.now() + 30 * 60_000;
+    await seedRedis(client, 'adjourn', { of: keyOfUser(0), from: 1, to: idle, named, wakeAt: () => at });
+  });
+  await redis.stop();
+  return [...memory, ...overRedis];
+};
+
+async function sweep(
+  where: string,
+  store: Store,
+  idle: number,
+  fill: (turn: (user: number) => Promise<void>) => Promise<void>,
+): Promise<Figure[]> {
+  /** Real time, and as much later as we like. */
+  let ahead = 0;
+  const clock: Clock = { now: () => systemClock.now() + ahead, sleep: (ms, signal) => systemClock.sleep(ms, signal) };
+  let sent = 0;
+  const bot = startBot({
+    store,
+    clock,
+    worker: { rate, concurrency: 64 },
+    settings: { closing: 'proactive', closingMessage: 'See you.' },
+    async send() {
+      sent += 1;
+      return { outcome: 'sent' };
+    },
+  });
+  // Mounting starts the worker; it is to begin when everything is due.
+  await bot.sessions.stop();
+  await fill(bot.turn);
+  let closed = 0;
+  bot.sessions.on('closed', () => {
+    closed += 1;
+  });
+  ahead = leapMs;
+  const handled = bot.handled();
+  const turn = (index: number) => bot.turn(idle + (index % talkers));
+  await talk(turn, (turns) => turns === 500);
+  const before = await talk(turn, (turns) => turns === Math.min(3_000, idle));
+  const from = performance.now();
+  bot.sessions.start();
+  const during = await talk(turn, () => closed >= idle);
+  const seconds = (performance.now() - from) / 1_000;
+  await bot.sessions.close();
+  assert.equal(closed, idle, 'Every session closed, once.');
+  assert.equal(sent, idle, 'Every session got its message, once.');
+  assert.equal(bot.handled() - handled, 500 + before.length + during.length, 'Every turn was handled.');
+  const p99 = [quantile(before, 0.99), quantile(during, 0.99)] as const;
+  return [
+    { measure, name: `p99 before the sweep, ${where}`, unit: 'ms', value: p99[0] },
+    { measure, name: `p99 during the sweep, ${where}`, unit: 'ms', value: p99[1] },
+    { measure, name: `p99 during ÷ before, ${where}`, unit: '×', value: p99[1] / p99[0], reach: { is: 'at most', value: 2 } },
+    { measure, name: `closes meanwhile, ${where}`, unit: '/s', value: Math.round(idle / seconds) },
+  ];
+}
