@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { type Clock, keyvStore, type Store, systemClock } from '../../src/index.ts';
 import { redisStore } from '../../src/stores/redis.ts';
-import { keyOfUser, nameOf, startBot } from '../harness/bot.ts';
+import { modelIn, startBot } from '../harness/bot.ts';
 import type { Case } from '../harness/case.ts';
 import { type Figure, quantile } from '../harness/figures.ts';
 import { seedRedis, startRedis } from '../harness/redis.ts';
@@ -24,11 +24,10 @@ export const run: Case = async (quick) => {
   });
   const redis = await startRedis();
   const client = await redis.connect();
-  const overRedis = await sweep('over Redis', redisStore(client), idle, async (turn) => {
+  const store = redisStore(client);
+  const overRedis = await sweep('over Redis', store, idle, async (turn) => {
     await turn(0);
-    const named = (text: string, user: number) => text.replaceAll(nameOf(0), nameOf(user));
-    const at = Date.now() + 30 * 60_000;
-    await seedRedis(client, 'adjourn', { of: keyOfUser(0), from: 1, to: idle, named, wakeAt: () => at });
+    await seedRedis(client, 'adjourn', await modelIn(store), 1, idle);
   });
   await redis.stop();
   return [...memory, ...overRedis];

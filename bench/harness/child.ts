@@ -9,10 +9,8 @@ try {
   if (!(error instanceof Missing)) throw error;
   tell({ missing: error.message });
 }
-// Whatever is still connected must not hold up the next case.
-process.disconnect?.();
-process.exitCode ??= 0;
 
+/** Whatever is still connected must not hold up the next case. */
 function tell(told: Told): void {
-  process.send?.(told);
+  process.send?.(told, () => process.exit());
 }

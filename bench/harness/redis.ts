@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createClient } from 'redis';
 import type { RedisLike } from '../../src/stores/redis.ts';
 import { placesUnder } from '../../src/stores/support/redis-keys.ts';
+import { keyOfUser, type Model } from './bot.ts';
 import { Missing } from './case.ts';
 import { freePort } from './ports.ts';
 
@@ -90,42 +91,22 @@ export function counting(client: RedisClient): { readonly client: RedisLike; ans
   return { client: like, answered: () => calls };
 }
 
-/**
- * Stores many conversations like one that is there: its record with other names. Ten times faster than their turns would be, and
- * what the store finds is the same.
- * @param of the key of the model; `nameOf(0)` in it and in its record stands for the user
- */
-export async function seedRedis(client: RedisClient, prefix: string, seed: Seed): Promise<void> {
+/** Stores users from one number to another as copies of user 0; what the store finds is the same as after their turns. */
+export async function seedRedis(client: RedisClient, prefix: string, model: Model, from: number, to: number): Promise<void> {
   const places = placesUnder(prefix);
-  const model = places.of(seed.of);
-  const value = await client.get(model.keys[0]);
-  if (value === null) throw new Error('There is nothing to copy.');
+  const value = (await client.get(places.of(keyOfUser(0)).keys[0])) ?? '';
   const portion = 2_000;
-  for (let first = seed.from; first < seed.to; first += portion) {
-    const records: [string, string][] = [];
-    const [wakeUps, names] = [
-      new Map<string, { score: number; value: string }[]>(),
-      new Map<string, { score: number; value: string }[]>(),
-    ];
-    for (let user = first; user < Math.min(seed.to, first + portion); user++) {
-      const place = places.of(seed.named(seed.of, user));
-      records.push([place.keys[0], seed.named(value, user)]);
-      const at = seed.wakeAt(user);
-      if (at !== null) append(wakeUps, place.sets[0], { score: at, value: place.name });
-      append(names, place.sets[1], { score: 0, value: place.name });
+  for (let first = from; first < to; first += portion) {
+    const records: string[] = [];
+    const sets = new Map<string, { score: number; value: string }[]>();
+    for (let user = first; user < Math.min(to, first + portion); user++) {
+      const place = places.of(keyOfUser(user));
+      records.push(place.keys[0], model.named(value, user));
+      if (model.wakeAt !== null) append(sets, place.sets[0], { score: model.wakeAt, value: place.name });
+      append(sets, place.sets[1], { score: 0, value: place.name });
     }
-    const writes: Promise<unknown>[] = [client.mSet(records)];
-    for (const [key, members] of [...wakeUps, ...names]) writes.push(client.zAdd(key, members));
-    await Promise.all(writes);
+    await Promise.all([client.mSet(records), ...Array.from(sets, ([key, members]) => client.zAdd(key, members))]);
   }
-}
-
-export interface Seed {
-  readonly of: string;
-  readonly from: number;
-  readonly to: number;
-  named(text: string, user: number): string;
-  wakeAt(user: number): number | null;
 }
 
 function append<Value>(map: Map<string, Value[]>, key: string, value: Value): void {
