@@ -30,6 +30,8 @@ const pages = [
   'docs/telemetry.md',
   'docs/admin.md',
   'docs/archive.md',
+  'docs/performance.md',
+  'docs/scale.md',
 ];
 const page = (name: string) => readFileSync(join(root, name), 'utf8');
 const readme = page('README.md');

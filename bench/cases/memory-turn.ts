@@ -36,7 +36,7 @@ async function peers(): Promise<Peer[]> {
 }
 
 export const run: Case = async (quick) => {
-  const [rounds, turns] = quick ? [1, 10_000] : [5, 20_000];
+  const [rounds, turns] = quick ? [1, 10_000] : [7, 10_000];
   const all = [adjourn(), ...(await peers())];
   const bare = (peer: Peer) => () => oneByOne(turns, (index) => peer.bare(index % users));
   const full = (peer: Peer) => () => oneByOne(turns, (index) => peer.turn(index % users));

@@ -15,6 +15,8 @@ const measure = 'tail';
 const talkers = 200;
 /** Closes a second: twenty-five times what the worker does unless told. */
 const rate = 5_000;
+/** A sweep that is not over by then is left. */
+const longestMs = 20_000;
 const leapMs = 31 * 60_000;
 
 export const run: Case = async (quick) => {
@@ -67,17 +69,17 @@ async function sweep(
   const before = await talk(turn, (turns) => turns === Math.min(3_000, idle));
   const from = performance.now();
   bot.sessions.start();
-  const during = await talk(turn, () => closed >= idle);
-  const seconds = (performance.now() - from) / 1_000;
+  const during = await talk(turn, () => closed >= idle || performance.now() - from > longestMs);
+  const rateReached = closed / ((performance.now() - from) / 1_000);
   await bot.sessions.close();
-  assert.equal(closed, idle, 'Every session closed, once.');
-  assert.equal(sent, idle, 'Every session got its message, once.');
+  assert(closed <= idle && closed >= during.length / 10, 'Sessions closed meanwhile, none twice.');
+  assert.equal(sent, closed, 'Every session that closed got its message, once.');
   assert.equal(bot.handled() - handled, 500 + before.length + during.length, 'Every turn was handled.');
   const p99 = [quantile(before, 0.99), quantile(during, 0.99)] as const;
   return [
     { measure, name: `p99 before the sweep, ${where}`, unit: 'ms', value: p99[0] },
     { measure, name: `p99 during the sweep, ${where}`, unit: 'ms', value: p99[1] },
     { measure, name: `p99 during ÷ before, ${where}`, unit: '×', value: p99[1] / p99[0], reach: { is: 'at most', value: 2 } },
-    { measure, name: `closes meanwhile, ${where}`, unit: '/s', value: Math.round(idle / seconds) },
+    { measure, name: `closes meanwhile, ${where}`, unit: '/s', value: Math.round(rateReached) },
   ];
 }
