@@ -1,8 +1,9 @@
 import { strict as assert } from 'node:assert';
-import { type Clock, keyvStore, type Store, systemClock } from '../../src/index.ts';
+import { keyvStore, type Store } from '../../src/index.ts';
 import { redisStore } from '../../src/stores/redis.ts';
 import { modelIn, startBot } from '../harness/bot.ts';
 import type { Case } from '../harness/case.ts';
+import { leapingClock } from '../harness/clock.ts';
 import { type Figure, quantile } from '../harness/figures.ts';
 import { seedRedis, startRedis } from '../harness/redis.ts';
 import { talk } from '../harness/talk.ts';
@@ -17,7 +18,6 @@ const talkers = 200;
 const rate = 5_000;
 /** A sweep that is not over by then is left. */
 const longestMs = 20_000;
-const leapMs = 31 * 60_000;
 
 export const run: Case = async (quick) => {
   const idle = quick ? 2_000 : 100_000;
@@ -41,9 +41,7 @@ async function sweep(
   idle: number,
   fill: (turn: (user: number) => Promise<void>) => Promise<void>,
 ): Promise<Figure[]> {
-  /** Real time, and as much later as we like. */
-  let ahead = 0;
-  const clock: Clock = { now: () => systemClock.now() + ahead, sleep: (ms, signal) => systemClock.sleep(ms, signal) };
+  const clock = leapingClock();
   let sent = 0;
   const bot = startBot({
     store,
@@ -62,7 +60,7 @@ async function sweep(
   bot.sessions.on('closed', () => {
     closed += 1;
   });
-  ahead = leapMs;
+  clock.leap();
   const handled = bot.handled();
   const turn = (index: number) => bot.turn(idle + (index % talkers));
   await talk(turn, (turns) => turns === 500);
