@@ -1,4 +1,5 @@
 export { createSessions } from './create-sessions.ts';
+export type { Actor } from './middleware/actor.ts';
 export type { Adapter, AdapterOptions, Capabilities } from './middleware/adapter.ts';
 export {
   type Archive,

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { isActor } from '../middleware/actor.ts';
 import { AdjournError } from '../middleware/errors.ts';
 import { bucket } from './bucket.ts';
 import { Refused } from './refused.ts';
@@ -24,8 +25,6 @@ export interface GuardOptions {
   /** Most requests a second, all callers together. @default 50 */
   readonly rate?: number | undefined;
 }
-
-const longestBy = 200;
 
 /**
  * Lets requests in.
@@ -65,7 +64,7 @@ async function whoAsks(authorize: Authorize, req: AdminRequest): Promise<string>
   }
   if (answer === true) return 'admin';
   const by = typeof answer === 'object' && answer !== null && 'by' in answer ? answer.by : undefined;
-  if (typeof by === 'string' && by.trim() !== '' && by.length <= longestBy && !/\p{Cc}/u.test(by)) return by;
+  if (isActor(by)) return by;
   throw forbidden('You may not.');
 }
 

@@ -152,10 +152,10 @@ export const routes: readonly Route[] = [
     path: '/conversations/{key}/end',
     summary: 'Ends the live session, with reason `api`',
     answer: 'Ended',
-    async run({ sessions, name: of }) {
+    async run({ sessions, name: of, by }) {
       // A conversation that nobody knows stays unknown.
       const { session } = await sessions.explain(of);
-      return { ended: session !== undefined && (await sessions.end(of)) };
+      return { ended: session !== undefined && (await sessions.end(of, { by })) };
     },
   }),
   row({

@@ -1,3 +1,4 @@
+import { checkActor } from './actor.ts';
 import type { ClosedSession, TranscriptPage } from './archive.ts';
 import { partsOf } from './core/activity.ts';
 import type { ConversationRecord } from './core/conversation.ts';
@@ -56,7 +57,7 @@ export interface Contact {
    * Removes everything that is kept of them, linked identities included; a message that comes late brings nothing back.
    * A process that dies in the middle leaves the rest to the worker of another.
    * @param options `by`: who asked for it, for the event
-   * @throws AdjournError `STORE_UNAVAILABLE`: what is left is done later
+   * @throws AdjournError `STORE_UNAVAILABLE`: what is left is done later; `ADJ_CONFIG_INVALID`
    */
   erase(options: { readonly by: string }): Promise<ErasureReport>;
 }
@@ -104,7 +105,10 @@ export function contactOf(engine: Engine, key: string): Contact {
         sessions: await Promise.all(told),
       };
     },
-    erase: ({ by }) => erase(engine, key, by),
+    async erase({ by }) {
+      checkActor(by, 'erase');
+      return erase(engine, key, by);
+    },
   };
 }
 

@@ -55,7 +55,7 @@ export async function resumeErasure(engine: Engine, id: string): Promise<boolean
 async function goOn(engine: Engine, id: string, begun: ErasureRecord): Promise<ErasureReport> {
   let { conversations, sessions, lines } = begun;
   for (const key of begun.keys) {
-    const gone = await eraseConversation(engine, key, begun.at);
+    const gone = await eraseConversation(engine, key, begun);
     conversations += gone.conversations;
     sessions += gone.sessions;
   }
@@ -82,20 +82,20 @@ async function goOn(engine: Engine, id: string, begun: ErasureRecord): Promise<E
 async function eraseConversation(
   engine: Engine,
   key: string,
-  at: number,
+  { at, by }: Pick<ErasureRecord, 'at' | 'by'>,
 ): Promise<{ readonly conversations: number; readonly sessions: number }> {
   const found = await engine.store.find({ keys: [key], limit: 1 });
   const [known] = found.records as readonly { readonly record: unknown }[];
   const record = known?.record as ConversationRecord | undefined;
   if (record?.movedTo !== undefined) {
-    const gone = await eraseConversation(engine, record.movedTo, at);
+    const gone = await eraseConversation(engine, record.movedTo, { at, by });
     await remove(engine, key);
     return gone;
   }
   let sessions = 0;
   const job = jobOutside(engine, key, 'erase', undefined);
   await engine.change(job, (before) => {
-    const next = transition(before, { type: 'erased', at }, job.policy, engine.clock.now());
+    const next = transition(before, { type: 'erased', at, by }, job.policy, engine.clock.now());
     sessions = next.events.filter(({ type }) => type === 'closed').length;
     return next;
   });

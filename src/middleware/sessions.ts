@@ -1,3 +1,4 @@
+import { type Actor, actorOf } from './actor.ts';
 import type { Archive, ClosedSession } from './archive.ts';
 import { engineKey } from './attach.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -124,8 +125,13 @@ export interface Sessions<Data = unknown, Endpoint extends string = string> {
   live(query?: LiveQuery): Promise<LivePage>;
   /** What one contact went through: sessions, transcripts, other identities; and how to erase them. @param key of a conversation */
   contact(key: string): Contact;
-  /** Ends a conversation's live session with reason `api`. @returns whether one was live */
-  end(key: string): Promise<boolean>;
+  /**
+   * Ends a conversation's live session with reason `api`.
+   * @param options `by`: who does it, kept with the closed session
+   * @returns whether one was live
+   * @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE`, `ADJ_CONFIG_INVALID`
+   */
+  end(key: string, options?: Actor): Promise<boolean>;
   /**
    * Begins to close and warn, and to look for settings changed elsewhere; happens by itself with the first adapter, where `worker` is
    * false without the closing.
@@ -229,11 +235,12 @@ export function sessionsOver<Data, Endpoint extends string>(
     live: (query) => liveSessions(engine, query),
     contact: (key) => contactOf(engine, key),
     desk: (name, options) => openDesk(engine, name, options),
-    async end(key) {
+    async end(key, options = {}) {
+      const who = actorOf(options, 'end');
       const job = await storedJob(engine, key, 'run');
       let ended = false;
       await engine.change(job, (before) => {
-        const next = transition(before, { type: 'ended', reason: 'api' }, job.policy, clock.now());
+        const next = transition(before, { type: 'ended', reason: 'api', ...who }, job.policy, clock.now());
         ended = next.events.some((event) => event.type === 'closed' && event.reason === 'api');
         return next;
       });

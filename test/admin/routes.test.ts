@@ -100,18 +100,25 @@ test('an erasure reports what it removed, and says who asked for it', async () =
   expectShape(report, 'ErasureReport');
   expect(report.json).toEqual({ conversations: 1, sessions: 2, lines: 4 });
   expect(eventsOf('erased')).toMatchObject([{ by: 'grace' }]);
+  expect(eventsOf('closed').at(-1)).toMatchObject({ reason: 'erased', by: 'grace' });
   expect((await get(`/contacts/${ada}`)).json['sessions']).toEqual([]);
 });
 
-test('a conversation is explained, and ended once', async () => {
-  const { get, change, eventsOf, sessions } = await written();
+test('a conversation is explained, and ended once, by whoever asked', async () => {
+  const { get, change, eventsOf, sessions } = await written({ authorize: () => ({ by: 'grace' }) });
   const explained = await get(`/conversations/${ada}/explain`);
   expectShape(explained, 'Explanation');
   expect(explained.json).toMatchObject({ effectiveMs: 1_800_000, clock: 'user' });
   const ended = await change('POST', `/conversations/${ada}/end`);
   expectShape(ended, 'Ended');
   expect([ended.json, (await change('POST', `/conversations/${ada}/end`)).json]).toEqual([{ ended: true }, { ended: false }]);
-  expect(eventsOf('closed').map(({ reason }) => reason)).toEqual(['inactivity', 'api']);
+  expect(eventsOf('closed').map(({ reason, by }) => [reason, by])).toEqual([
+    ['inactivity', undefined],
+    ['api', 'grace'],
+  ]);
+  const closed = await get(`/sessions/${eventsOf('closed').at(-1)?.session}`);
+  expectShape(closed, 'ClosedSession');
+  expect(closed.json).toMatchObject({ reason: 'api', by: 'grace' });
   expect((await change('POST', `/conversations/${inPath('toy/main/nobody')}/end`)).json).toEqual({ ended: false });
   expect((await sessions.contact('toy/main/nobody').export()).identities).toEqual([]);
 });

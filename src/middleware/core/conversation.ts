@@ -126,6 +126,8 @@ export interface Close {
   /** What became of a proactive close's steps; absent where the close happens inside a turn. */
   readonly steps?: Steps | undefined;
   readonly finalisedBy?: 'worker' | undefined;
+  /** Who asked for it, where that was said. */
+  readonly by?: string | undefined;
 }
 
 /** Ends the live session and clears what a close clears. What must follow is in the outbox of the same record. */
@@ -154,6 +156,7 @@ export function close(record: ConversationRecord, session: SessionState, how: Cl
     billing: { blocks: blocksOf(session.startedAt, endedAt), spans: session.meter?.spans ?? 0 },
     ...(how.reason === 'inactivity' || how.reason === 'max_duration' ? { why: whyOf(session, policy) } : {}),
     ...(how.finalisedBy === undefined ? {} : { finalisedBy: how.finalisedBy }),
+    ...(how.by === undefined ? {} : { by: how.by }),
     ...toldOfAgents(session, agentRulesFor(session, policy), endedAt),
   };
   const { handover } = session;

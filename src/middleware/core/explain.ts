@@ -36,6 +36,8 @@ export interface Explanation extends Chosen {
   /** The desk that has it, and the agent; absent while the bot answers, or nobody has been found. */
   readonly desk?: string;
   readonly agent?: string;
+  /** Who gave it to them from outside the conversation, where that was said. */
+  readonly givenBy?: string;
   /** Whose silence is being timed: the user's, an agent's who owes an answer, the customer's after it. `nobody`: no live session. */
   readonly clock: 'user' | 'agent' | 'customer' | 'nobody';
   readonly session?: {
@@ -80,9 +82,10 @@ export function explain(session: SessionState | undefined, policy: Policy, now: 
   };
 }
 
-function peopleOf({ handover }: SessionState): Pick<Explanation, 'desk' | 'agent'> {
+function peopleOf({ handover }: SessionState): Pick<Explanation, 'desk' | 'agent' | 'givenBy'> {
   if (handover === undefined) return {};
-  return handover.agent === undefined ? { desk: handover.desk } : { desk: handover.desk, agent: handover.agent };
+  const { desk, agent, givenBy } = handover;
+  return { desk, ...(agent === undefined ? {} : { agent }), ...(givenBy === undefined ? {} : { givenBy }) };
 }
 
 function clockOf(session: SessionState, policy: Policy): Explanation['clock'] {
