@@ -4,7 +4,8 @@ import { nameAt, type Place, placeOf } from './admin/find-route.ts';
 import { type GuardOptions, guard } from './admin/guard.ts';
 import { problemFrom, Refused } from './admin/refused.ts';
 import { type AdminRequest, bodyOf, queryOf } from './admin/request.ts';
-import { type Call, routes } from './admin/routes.ts';
+import type { Call } from './admin/route.ts';
+import { routes } from './admin/routes.ts';
 import { engineOf } from './middleware/attach.ts';
 import type { Sessions } from './middleware/sessions.ts';
 
@@ -24,7 +25,7 @@ export interface AdminHandler {
 }
 
 /**
- * What `sessions` offers to people who look after them, as JSON over HTTP: contacts, transcripts, live sessions, counts, settings, events.
+ * What `sessions` offers to people who look after them, as JSON over HTTP: contacts, transcripts, live sessions, desks, counts, settings, events.
  * `GET /openapi.json` describes it. A path that is not one of its own goes to `next`, or is not found.
  * @throws AdjournError `ADJ_ADMIN_UNPROTECTED` with `NODE_ENV=production` and no authoriser, `ADJ_CONFIG_INVALID`
  */

@@ -130,6 +130,12 @@ export const shapes: Readonly<Record<string, Schema>> = {
     'session',
   ),
   Ended: whole({ ended: yes }),
+  Agent: whole({ id: word, online: yes, capacity: count, load: count, chosenAt: at }, 'capacity', 'chosenAt'),
+  Desk: whole({ name: word, agents: list(named('Agent')) }),
+  Desks: whole({ desks: list(named('Desk')) }),
+  DeskConversation: whole({ key: word, session: word, since: at, agent: word, waits: yes }, 'agent'),
+  DeskConversations: whole({ conversations: list(named('DeskConversation')), next }, 'next'),
+  Changed: whole({ changed: yes }),
   StatsRow: whole(
     {
       group: anything,

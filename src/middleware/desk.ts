@@ -10,7 +10,7 @@ import type { Engine } from './engine.ts';
 import { AdjournError } from './errors.ts';
 import { storedJob } from './outside.ts';
 import { sendTo } from './sending.ts';
-import { whereOf } from './shell.ts';
+import { realNow, whereOf } from './shell.ts';
 import { spoken } from './transcript.ts';
 import type { HandoffTo, Turn } from './turn.ts';
 
@@ -58,8 +58,12 @@ export interface DeskConversation {
  */
 export interface Desk {
   readonly name: string;
-  /** Notes that an agent is there, or is not. Conversations that wait for somebody are offered again. @throws AdjournError `ADJ_NO_AGENT` */
-  presence(agent: string, state: 'online' | 'offline'): Promise<void>;
+  /**
+   * Notes that an agent is there, or is not. Conversations that wait for somebody are offered again.
+   * @param options `by`: who says so, where that is not the agent; told by the event
+   * @throws AdjournError `ADJ_NO_AGENT`
+   */
+  presence(agent: string, state: 'online' | 'offline', options?: Actor): Promise<void>;
   /** Agents with their presence and load, as they are now. */
   agents(): Promise<readonly Agent[]>;
   /** Conversations in the queue and with agents, the oldest first. */
@@ -130,13 +134,17 @@ export function openDesk<Data>(engine: Engine, name: string, options: DeskOption
 
   return {
     name,
-    async presence(agent, state) {
+    async presence(agent, state, options = {}) {
       known(agent);
-      await changeDesk(engine, name, (record) => {
+      const who = actorOf(options, 'presence');
+      const isNews = await changeDesk(engine, name, (record) => {
         const next = present(record, agent, state === 'online');
         const calls = state === 'online' && waitingPlaces(next).length > 0;
-        return { record: calls ? withOffers(next) : next, result: undefined };
+        return { record: calls ? withOffers(next) : next, result: next !== record };
       });
+      if (!isNews) return;
+      const origin = { at: engine.clock.now(), decidedAt: realNow(), channel: 'desk', endpoint: 'all' };
+      engine.emitter.emit({ type: 'presence', ...origin, desk: name, agent, state, ...who });
     },
     agents: async () => agentsOf(await readDesk(engine, name), setup.capacities),
     async conversations() {

@@ -16,7 +16,7 @@ export interface EventOrigin {
 }
 
 /** Every event of {@link Sessions.on}. */
-export type AdjournEvent = EventOrigin & (SessionEvent | Degraded | SaveFailed | Erased | SettingsChanged | Failure);
+export type AdjournEvent = EventOrigin & (SessionEvent | Degraded | SaveFailed | Presence | Erased | SettingsChanged | Failure);
 export type EventName = AdjournEvent['type'];
 
 /** A turn ran while the store was out. */
@@ -30,6 +30,16 @@ export interface SaveFailed {
   readonly type: 'save_failed';
   readonly session: string;
   readonly code: ErrorCode;
+}
+
+/** An agent came to a desk, or left it. */
+export interface Presence {
+  readonly type: 'presence';
+  readonly desk: string;
+  readonly agent: string;
+  readonly state: 'online' | 'offline';
+  /** Who said so, where that is told. */
+  readonly by?: string;
 }
 
 /** A contact was erased, with everything that was kept of them. `key` is one of the conversations. */

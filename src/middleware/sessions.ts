@@ -108,6 +108,8 @@ export interface Sessions<Data = unknown, Endpoint extends string = string> {
    * @throws AdjournError `ADJ_CONFIG_INVALID`
    */
   desk(name: string, options: DeskOptions<Data>): Desk;
+  /** The desks that this process knows, by name. */
+  readonly desks: ReadonlyMap<string, Desk>;
   /**
    * Counts over closed and live sessions: by day, endpoint, reason and more.
    * @throws AdjournError `STORE_UNAVAILABLE`
@@ -191,6 +193,7 @@ export function sessionsOver<Data, Endpoint extends string>(
     await engine.scribe.flush();
   };
   engine.mounted = options.worker === false ? sync.start : start;
+  const desks = new Map<string, Desk>();
   const typed = (turn: Turn | undefined) => turn as Turn<Data> | undefined;
   const sessions: Sessions<Data, Endpoint> = {
     clock,
@@ -234,7 +237,12 @@ export function sessionsOver<Data, Endpoint extends string>(
     closed: async (session) => engine.archive?.find(session),
     live: (query) => liveSessions(engine, query),
     contact: (key) => contactOf(engine, key),
-    desk: (name, options) => openDesk(engine, name, options),
+    desk(name, options) {
+      const desk = openDesk(engine, name, options);
+      desks.set(name, desk);
+      return desk;
+    },
+    desks,
     async end(key, options = {}) {
       const who = actorOf(options, 'end');
       const job = await storedJob(engine, key, 'run');

@@ -1,22 +1,15 @@
 import { createServer } from 'node:http';
 import express from 'express';
 import { expect, test } from 'vitest';
-import { misfit, type Schema } from '../../src/admin/form.ts';
+import type { Schema } from '../../src/admin/form.ts';
 import { routes } from '../../src/admin/routes.ts';
-import { shapes } from '../../src/admin/shapes.ts';
 import { adminHandler } from '../../src/admin.ts';
 import { keyvStore } from '../../src/stores/keyv.ts';
 import { adaKey, closingBot } from '../middleware/toy.ts';
-import { type Answer, adminBot, ask, inPath, listening, meant } from './server.ts';
+import { type Answer, adminBot, ask, expectShape, inPath, listening, meant } from './server.ts';
 
 const ada = inPath(adaKey);
 const other = 'toy/main/ada%40work';
-
-/** An answer of the right status whose content is what the description says. */
-function expectShape(answer: Answer, shape: string, status = 200): void {
-  expect(answer.status, answer.text).toBe(status);
-  expect(misfit({ $ref: `#/components/schemas/${shape}` }, answer.json, shape, shapes)).toBeUndefined();
-}
 
 /** Ada had a session that expired, and is in another one. */
 async function written(...given: Parameters<typeof adminBot>) {
