@@ -34,7 +34,7 @@ export type {
   SettingsInEffect,
   SettingsReport,
 } from './middleware/live-settings.ts';
-export type { Logger, Sessions, SessionsOptions } from './middleware/sessions.ts';
+export type { ExplainedSession, Logger, Sessions, SessionsOptions } from './middleware/sessions.ts';
 export type { Percentiles, StatsBilling, StatsGroup, StatsGroups, StatsQuery, StatsRow } from './middleware/stats.ts';
 export type { Store } from './middleware/store.ts';
 export type { HandoffTo, Session, Turn } from './middleware/turn.ts';

@@ -74,7 +74,7 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: '/sessions/{session}',
     summary: 'A session that is over, and why it ended',
-    answer: 'ClosedSession',
+    answer: 'ExplainedSession',
     run: async ({ sessions, name: id }) => (await sessions.closed(id)) ?? unknown(),
   }),
   row({

@@ -19,9 +19,29 @@ const whole = (properties: Readonly<Record<string, Schema>>, ...optional: readon
 });
 
 const place = { session: word, channel: word, endpoint: word, key: word, user: word };
+const because: Schema = { type: 'array', items: word, description: 'Why, in plain sentences; times are UTC' };
 const chosen = { effectiveMs: ms, level: word, inputs: list(anything), cap: anything };
 const percentiles = whole({ p50: ms, p90: ms, p99: ms });
 const changed = whole({ by: word, at });
+
+const closed = {
+  ...place,
+  reason: word,
+  startedAt: at,
+  endedAt: at,
+  closedAt: at,
+  deadline: at,
+  message: word,
+  interactive: yes,
+  developer: yes,
+  billable: yes,
+  turns: count,
+  outcome: word,
+  agent: word,
+  by: word,
+  why: named('Why'),
+};
+const mayLack = ['user', 'deadline', 'outcome', 'agent', 'by', 'why'] as const;
 
 /** What the API answers with, by name. */
 export const shapes: Readonly<Record<string, Schema>> = {
@@ -49,37 +69,21 @@ export const shapes: Readonly<Record<string, Schema>> = {
   ),
   LivePage: whole({ sessions: list(named('LiveSession')), next }, 'next'),
   Why: whole(
-    { ...chosen, lastActivityAt: at, extendedMs: ms, maxDurationMs: ms, change: anything },
+    {
+      ...chosen,
+      ...{ lastActivityAt: at, extendedMs: ms, maxDurationMs: ms },
+      ...{ lastWordAt: at, answeredAt: at, closeAfterMs: ms, change: anything },
+    },
     'cap',
     'extendedMs',
     'maxDurationMs',
+    'lastWordAt',
+    'answeredAt',
+    'closeAfterMs',
     'change',
   ),
-  ClosedSession: whole(
-    {
-      ...place,
-      reason: word,
-      startedAt: at,
-      endedAt: at,
-      closedAt: at,
-      deadline: at,
-      message: word,
-      interactive: yes,
-      developer: yes,
-      billable: yes,
-      turns: count,
-      outcome: word,
-      agent: word,
-      by: word,
-      why: named('Why'),
-    },
-    'user',
-    'deadline',
-    'outcome',
-    'agent',
-    'by',
-    'why',
-  ),
+  ClosedSession: whole(closed, ...mayLack),
+  ExplainedSession: whole({ ...closed, because }, ...mayLack),
   Contact: whole(
     {
       key: word,
@@ -121,6 +125,7 @@ export const shapes: Readonly<Record<string, Schema>> = {
       clock: { type: 'string', enum: ['user', 'agent', 'customer', 'nobody'] },
       session: anything,
       timers: list(whole({ what: word, at })),
+      because,
     },
     'cap',
     'owner',

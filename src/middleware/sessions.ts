@@ -4,6 +4,7 @@ import { engineKey } from './attach.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Contact, contactOf } from './contacts.ts';
 import { type Activity, keyOf } from './core/activity.ts';
+import { becauseClosed } from './core/because.ts';
 import type { Address } from './core/conversation.ts';
 import { type Explanation, explain } from './core/explain.ts';
 import { transition } from './core/transition.ts';
@@ -66,6 +67,12 @@ export interface SessionsOptions<Data = unknown, Endpoint extends string = strin
   readonly worker?: WorkerOptions | false | undefined;
 }
 
+/** A closed session that says why it ended. */
+export interface ExplainedSession extends ClosedSession {
+  /** Plain sentences; times are UTC. */
+  readonly because: readonly string[];
+}
+
 /**
  * Sessions of all endpoints of a bot. Adapters plug them into the hosts; the bot reaches its session through them.
  * @typeParam Data what `session.data` holds; JSON
@@ -116,10 +123,11 @@ export interface Sessions<Data = unknown, Endpoint extends string = string> {
    */
   stats(query: InsightQuery): Promise<readonly StatsRow[]>;
   /**
-   * A session that is over, with what led to its end (`why`); undefined where the archive has none of that name.
+   * A session that is over, with what led to its end (`why`, and `because` in plain sentences); undefined where the archive has none of
+   * that name.
    * @throws AdjournError `STORE_UNAVAILABLE`
    */
-  closed(session: string): Promise<ClosedSession | undefined>;
+  closed(session: string): Promise<ExplainedSession | undefined>;
   /**
    * Sessions that are not closed yet, of all conversations, a page at a time.
    * @throws AdjournError `STORE_UNAVAILABLE`, `ADJ_CONFIG_INVALID` if `after` is none of ours
@@ -234,7 +242,10 @@ export function sessionsOver<Data, Endpoint extends string>(
     },
     settings: liveSettings(engine, sync),
     stats: (query) => stats(engine, query),
-    closed: async (session) => engine.archive?.find(session),
+    async closed(session) {
+      const found = await engine.archive?.find(session);
+      return found && { ...found, because: becauseClosed(found) };
+    },
     live: (query) => liveSessions(engine, query),
     contact: (key) => contactOf(engine, key),
     desk(name, options) {

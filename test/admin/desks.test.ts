@@ -89,7 +89,7 @@ test('a conversation goes to people, to an agent, back to the bot, and is closed
   expect((await act('close', { key: adaKey, outcome: 'resolved' })).json).toEqual({ changed: true });
   const [closed] = eventsOf('closed');
   const kept = await get(`/sessions/${closed?.session}`);
-  expectShape(kept, 'ClosedSession');
+  expectShape(kept, 'ExplainedSession');
   expect(kept.json).toMatchObject({ reason: 'agent', outcome: 'resolved', by: 'grace' });
   expect([eventsOf('handed_off'), eventsOf('handed_back')]).toMatchObject([[{ by: 'grace' }], [{ by: 'grace' }]]);
 });

@@ -44,8 +44,9 @@ test('pages go on where they ended', async () => {
 test('a closed session tells why it ended, and what was said in it', async () => {
   const { get, closed } = await written();
   const session = await get(`/sessions/${closed}`);
-  expectShape(session, 'ClosedSession');
+  expectShape(session, 'ExplainedSession');
   expect(session.json).toMatchObject({ reason: 'inactivity', why: { effectiveMs: 1_800_000 } });
+  expect((session.json['because'] as string[]).at(-1)).toBe('So it ended at 2026-11-02T10:30:00Z.');
   const transcript = await get(`/sessions/${closed}/transcript`);
   expectShape(transcript, 'Transcript');
   expect(transcript.json['lines']).toMatchObject([{ text: 'one' }, { text: '#1 one' }]);
@@ -102,6 +103,7 @@ test('a conversation is explained, and ended once, by whoever asked', async () =
   const explained = await get(`/conversations/${ada}/explain`);
   expectShape(explained, 'Explanation');
   expect(explained.json).toMatchObject({ effectiveMs: 1_800_000, clock: 'user' });
+  expect((explained.json['because'] as string[]).at(-1)).toBe('By their silence it ends at 2026-11-02T11:01:00Z.');
   const ended = await change('POST', `/conversations/${ada}/end`);
   expectShape(ended, 'Ended');
   expect([ended.json, (await change('POST', `/conversations/${ada}/end`)).json]).toEqual([{ ended: true }, { ended: false }]);
@@ -110,7 +112,7 @@ test('a conversation is explained, and ended once, by whoever asked', async () =
     ['api', 'grace'],
   ]);
   const closed = await get(`/sessions/${eventsOf('closed').at(-1)?.session}`);
-  expectShape(closed, 'ClosedSession');
+  expectShape(closed, 'ExplainedSession');
   expect(closed.json).toMatchObject({ reason: 'api', by: 'grace' });
   expect((await change('POST', `/conversations/${inPath('toy/main/nobody')}/end`)).json).toEqual({ ended: false });
   expect((await sessions.contact('toy/main/nobody').export()).identities).toEqual([]);

@@ -1,4 +1,5 @@
 import type { Conversation } from './activity.ts';
+import { isTimed } from './because.ts';
 import { blocksOf } from './billing.ts';
 import type { Closing, MessageResult } from './closing.ts';
 import { toldOfAgents } from './desk.ts';
@@ -154,7 +155,7 @@ export function close(record: ConversationRecord, session: SessionState, how: Cl
     messagesIn: session.messagesIn ?? 0,
     messagesOut: session.messagesOut ?? 0,
     billing: { blocks: blocksOf(session.startedAt, endedAt), spans: session.meter?.spans ?? 0 },
-    ...(how.reason === 'inactivity' || how.reason === 'max_duration' ? { why: whyOf(session, policy) } : {}),
+    ...(isTimed(how.reason) ? { why: whyOf(session, policy) } : {}),
     ...(how.finalisedBy === undefined ? {} : { finalisedBy: how.finalisedBy }),
     ...(how.by === undefined ? {} : { by: how.by }),
     ...toldOfAgents(session, agentRulesFor(session, policy), endedAt),

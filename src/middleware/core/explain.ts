@@ -1,12 +1,13 @@
+import { becauseLive, type Living } from './because.ts';
 import { type Owner, ownerOf } from './desk.ts';
-import { deskTimers } from './desk-clock.ts';
+import { deskTimers, lastWordAt } from './desk-clock.ts';
 import { warningsAhead } from './due.ts';
-import { agentRulesFor, deadlineOf, endOf, expirationFor, expirationOf, isExpired, isSuspended } from './expiry.ts';
+import { agentRulesFor, deadlineOf, endOf, expirationFor, expirationOf, isExpired, isSuspended, longestUntil } from './expiry.ts';
 import type { ChangedBy, Level, Policy } from './policy.ts';
 import type { SessionState } from './session.ts';
 
 /** The effective expiration. Durations in ms, 0 = never. */
-interface Chosen {
+export interface Chosen {
   /** What counts. */
   readonly effectiveMs: number;
   /** The level it came from. */
@@ -25,6 +26,11 @@ export interface Why extends Chosen {
   readonly extendedMs?: number;
   /** The longest that a session may last, where there is a limit. */
   readonly maxDurationMs?: number;
+  /** The last message of either side, where people timed the session: then only a cap goes by silence. */
+  readonly lastWordAt?: number;
+  /** The agent's last message, and how long after it the session ends; where that runs. */
+  readonly answeredAt?: number;
+  readonly closeAfterMs?: number;
   /** Settings that changed while it was live, and what they said before. */
   readonly change?: { readonly at: number; readonly apply: 'live' | 'nextSession'; readonly beforeMs: number };
 }
@@ -50,10 +56,12 @@ export interface Explanation extends Chosen {
   };
   /** What will happen next, earliest first. */
   readonly timers: readonly { readonly what: Timer; readonly at: number }[];
+  /** The same in plain sentences; times are UTC. */
+  readonly because: readonly string[];
 }
 
 /** Of a value that was changed while running: who did, and when (session time, epoch ms). */
-interface Changed {
+export interface Changed {
   readonly changedBy?: string;
   readonly changedAt?: number;
 }
@@ -63,8 +71,9 @@ type Timer = 'warns' | 'expires' | 'max_duration' | 'agent_inactivity' | ReturnT
 export function explain(session: SessionState | undefined, policy: Policy, now: number): Explanation {
   const deadline = session === undefined ? Number.POSITIVE_INFINITY : deadlineOf(session, policy);
   const expired = session !== undefined && isExpired(session, policy, now);
+  const from = chosen(policy, session);
   return {
-    ...chosen(policy, session),
+    ...from,
     ...(session === undefined || expired ? {} : { owner: ownerOf(session), ...peopleOf(session) }),
     clock: session === undefined || expired ? 'nobody' : clockOf(session, policy),
     ...(session === undefined
@@ -79,6 +88,20 @@ export function explain(session: SessionState | undefined, policy: Policy, now: 
           },
         }),
     timers: session === undefined || expired ? [] : timersOf(session, policy),
+    because: becauseLive(from, session && { ...livingOf(session, policy), deadline, expired }),
+  };
+}
+
+function livingOf(session: SessionState, policy: Policy): Omit<Living, 'deadline' | 'expired'> {
+  const { startedAt, handover } = session;
+  return {
+    why: whyOf(session, policy),
+    startedAt,
+    longest: longestUntil(session, policy),
+    owner: ownerOf(session),
+    clock: clockOf(session, policy),
+    ...peopleOf(session),
+    ...(handover?.wait === undefined ? {} : { waitsSince: handover.wait.since }),
   };
 }
 
@@ -126,6 +149,7 @@ export function whyOf(session: SessionState, policy: Policy): Why {
     lastActivityAt: session.lastActivityAt,
     ...(session.extendedMs === undefined ? {} : { extendedMs: session.extendedMs }),
     ...(maxDurationMs > 0 ? { maxDurationMs } : {}),
+    ...(isSuspended(session, policy) ? silenceOf(session, policy) : {}),
     ...(changed
       ? {
           change: {
@@ -136,6 +160,14 @@ export function whyOf(session: SessionState, policy: Policy): Why {
         }
       : {}),
   };
+}
+
+/** By what people's own clocks go. */
+function silenceOf(session: SessionState, policy: Policy): Pick<Why, 'lastWordAt' | 'answeredAt' | 'closeAfterMs'> {
+  const { closeAfterMs } = agentRulesFor(session, policy);
+  const answeredAt = session.handover?.answeredAt;
+  const runs = answeredAt !== undefined && closeAfterMs > 0;
+  return { lastWordAt: lastWordAt(session), ...(runs ? { answeredAt, closeAfterMs } : {}) };
 }
 
 function whoAndWhen(changed: ChangedBy | undefined): Changed {
