@@ -10,6 +10,7 @@ export {
   type TranscriptPage,
 } from './middleware/archive.ts';
 export { type Clock, systemClock } from './middleware/clock.ts';
+export type { Contact, ContactPage, ContactSession } from './middleware/contacts.ts';
 export type { Activity, CommandName, Conversation, Scope } from './middleware/core/activity.ts';
 export type { AgentSettings } from './middleware/core/agents.ts';
 export type { CalendarSettings } from './middleware/core/calendar.ts';
@@ -23,8 +24,10 @@ export { presets } from './middleware/core/presets.ts';
 export type { CloseReason, EndedSession, StartReason } from './middleware/core/session.ts';
 export type { SettingsChange, SettingsHistoryEntry } from './middleware/core/settings-record.ts';
 export type { AssignmentRule, Desk, DeskConversation, DeskOptions } from './middleware/desk.ts';
+export type { ErasureReport } from './middleware/erasure.ts';
 export { AdjournError, type ErrorCode, errorCodes, isAdjournError } from './middleware/errors.ts';
 export type { AdjournEvent, EventName } from './middleware/events.ts';
+export type { ContactExport, ExportedIdentity, ExportPart } from './middleware/export.ts';
 export type { EndpointOptions, Hooks, OrganizationOptions } from './middleware/hooks.ts';
 export type { LivePage, LiveQuery, LiveSession } from './middleware/live.ts';
 export type {

@@ -3,7 +3,7 @@ import type { Sessions } from '../middleware/sessions.ts';
 import { type Forms, integer, type Schema, text, type Values } from './form.ts';
 
 /** What the API needs of sessions. */
-export type Offered = Pick<Sessions, 'contact' | 'closed' | 'explain' | 'end' | 'live' | 'stats' | 'on' | 'desks'> & {
+export type Offered = Pick<Sessions, 'contact' | 'closed' | 'explain' | 'end' | 'live' | 'stats' | 'on' | 'desks' | 'clock'> & {
   readonly settings: LiveSettings;
 };
 
@@ -33,6 +33,7 @@ export interface Route {
   readonly body?: Schema | undefined;
   /** Name of the shape it answers with; `'events'`: it does not end. */
   readonly answer: string;
+  /** What to answer with; or the text of it, piece by piece. */
   readonly run: (call: Call) => unknown;
 }
 

@@ -1,9 +1,10 @@
 import { deskRoutes } from './desk-routes.ts';
+import { exportText } from './export.ts';
 import { type Form, flag, integer, listOf, oneOf } from './form.ts';
 import { describeRoutes } from './openapi.ts';
 import { Refused } from './refused.ts';
 import { key, mostItems, name, page, type Route, row } from './route.ts';
-import { withoutTexts, withoutTextsOfAll } from './texts.ts';
+import { withoutTexts } from './texts.ts';
 
 /** Session time that a date can have. */
 const instant = integer(0, 8_640_000_000_000_000, { description: 'Session time, epoch ms' });
@@ -34,10 +35,7 @@ export const routes: readonly Route[] = [
     path: '/contacts/{key}/export',
     summary: 'Everything that is kept of a contact, without tokens',
     answer: 'ContactExport',
-    async run({ sessions, name: of, redact }) {
-      const all = await sessions.contact(of).export();
-      return redact ? withoutTextsOfAll(all) : all;
-    },
+    run: ({ sessions, name: of, redact }) => exportText(sessions.clock.now(), sessions.contact(of).exportParts(), redact),
   }),
   row({
     method: 'POST',
