@@ -95,7 +95,7 @@ export const shapes: Readonly<Record<string, Schema>> = {
   ),
   Identities: whole({ identities: list(word) }),
   ContactExport: whole({ at, identities: list(anything), sessions: list(anything) }),
-  ErasureReport: whole({ conversations: count, sessions: count, lines: count }),
+  ErasureReport: whole({ conversations: count, sessions: count, lines: count, settings: count }),
   TranscriptLine: whole(
     {
       ...place,

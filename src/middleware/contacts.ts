@@ -8,6 +8,7 @@ import { type ContactExport, type ExportPart, exported, exportParts } from './ex
 import { linked, linkTogether, unlink } from './links.ts';
 import { type LiveSession, liveSession } from './live.ts';
 import { lookUp } from './outside.ts';
+import type { SettingsSync } from './settings-sync.ts';
 
 /** A session of a contact: one that is not closed yet, or one from the archive. */
 export type ContactSession = LiveSession | (ClosedSession & { readonly state: 'closed' });
@@ -52,7 +53,7 @@ export interface Contact {
   erase(options: { readonly by: string }): Promise<ErasureReport>;
 }
 
-export function contactOf(engine: Engine, key: string): Contact {
+export function contactOf(engine: Engine, sync: SettingsSync, key: string): Contact {
   const identities = () => linked(engine, key);
   const sessions: Contact['sessions'] = async (page = {}) => {
     const keys = await identities();
@@ -88,7 +89,7 @@ export function contactOf(engine: Engine, key: string): Contact {
     export: () => exported(engine.clock.now(), parts()),
     async erase({ by }) {
       checkActor(by, 'erase');
-      return erase(engine, key, by);
+      return erase(engine, sync, key, by);
     },
   };
 }

@@ -49,6 +49,7 @@ export interface Erased {
   readonly conversations: number;
   readonly sessions: number;
   readonly lines: number;
+  readonly settings: number;
 }
 
 /** Settings were changed while running, here or in another process; from now on they count in this one. `at` is when they were changed. */

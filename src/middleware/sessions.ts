@@ -187,9 +187,9 @@ export function sessionsOver<Data, Endpoint extends string>(
     pace: pacer(),
     warn: (line) => logger.warn(line),
   });
-  engine.chores.set(erasureKind, (id) => resumeErasure(engine, id));
   engine.chores.set(retentionKind, () => enforceRetention(engine));
   const sync = settingsSync(engine, logger);
+  engine.chores.set(erasureKind, (id) => resumeErasure(engine, sync, id));
   const worker = createWorker(engine, sync, options.worker || {});
   const start = () => {
     sync.start();
@@ -247,7 +247,7 @@ export function sessionsOver<Data, Endpoint extends string>(
       return found && { ...found, because: becauseClosed(found) };
     },
     live: (query) => liveSessions(engine, query),
-    contact: (key) => contactOf(engine, key),
+    contact: (key) => contactOf(engine, sync, key),
     desk(name, options) {
       const desk = openDesk(engine, name, options);
       desks.set(name, desk);

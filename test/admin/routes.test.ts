@@ -87,7 +87,7 @@ test('an erasure reports what it removed, and says who asked for it', async () =
   const { get, change, eventsOf } = await written({ authorize: () => ({ by: 'grace' }) });
   const report = await change('DELETE', `/contacts/${ada}`);
   expectShape(report, 'ErasureReport');
-  expect(report.json).toEqual({ conversations: 1, sessions: 2, lines: 4 });
+  expect(report.json).toEqual({ conversations: 1, sessions: 2, lines: 4, settings: 0 });
   expect(eventsOf('erased')).toMatchObject([{ by: 'grace' }]);
   expect(eventsOf('closed').at(-1)).toMatchObject({ reason: 'erased', by: 'grace' });
   expect((await get(`/contacts/${ada}`)).json['sessions']).toEqual([]);
