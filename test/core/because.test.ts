@@ -12,12 +12,11 @@ function begun(policy: Policy) {
   const talk = conversation(policy);
   talk.arrives('10:00', message('hi'), { id: 'm0' });
   talk.returns('10:00');
-  return {
-    ...talk,
+  return Object.assign(talk, {
     desk: (time: string, change: DeskChange) => talk.step({ type: 'desk', change }, at(time)),
     /** Why the session lives. */
     because: (time: string, under = policy) => explain(talk.session, under, at(time)).because,
-  };
+  });
 }
 
 /** Settings that were others before a time. */
@@ -249,6 +248,16 @@ describe('timeline 5: settings changed while it was idle', () => {
       'It was closed at 2026-11-02T10:20:00Z, 4 min later.',
     ]);
   });
+
+  test('maxDuration changed for the next session leaves this one what it began with', () => {
+    const [none, hour, short] = [0, 60, 20].map((maxDuration) => policyOf({ expiration: 'never', maxDuration }));
+    for (const after of [none, short] as Policy[]) {
+      const policy = changed('10:15', [hour as Policy, after], 'nextSession');
+      expect(becauseClosed(closedIn(begun(hour as Policy).arrives('11:00', message('back'), {}, policy)))).toEqual([
+        'It began at 2026-11-02T10:00:00Z, and maxDuration is 1 h: until 2026-11-02T11:00:00Z.',
+      ]);
+    }
+  });
 });
 
 describe('while people own it', () => {
@@ -274,6 +283,18 @@ describe('while people own it', () => {
       'The last message of C was at 2026-11-02T10:45:00Z, and agents.closeAfter is 1 h.',
       'So it ended at 2026-11-02T11:45:00Z.',
       'It was closed at 2026-11-02T11:50:00Z, 5 min later.',
+    ]);
+  });
+
+  test('the closing hook put it off', () => {
+    const talk = begun(policyOf({ agents: { closeAfter: 60 } }));
+    talk.desk('10:10', { do: 'answer', desk: 'support', agent: 'C' });
+    const { handover, ...session } = talk.session;
+    talk.changesSession({ ...session, ...(handover && { handover: { ...handover, extendedMs: 300_000 } }) });
+    expect(becauseClosed(closedIn(talk.arrives('11:15', message('back'))))).toEqual([
+      'The last message of C was at 2026-11-02T10:10:00Z, and agents.closeAfter is 1 h.',
+      'The closing hook, or a change of settings, gave it 5 min more.',
+      'So it ended at 2026-11-02T11:15:00Z.',
     ]);
   });
 

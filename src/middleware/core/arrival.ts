@@ -4,7 +4,7 @@ import { type ConversationRecord, close, isDeveloper, open, refreshed, type Step
 import { awaiting } from './desk.ts';
 import { broughtBack } from './desk-step.ts';
 import type { SessionEvent } from './effect.ts';
-import { activityTime, deadlineOf, endOf, expirationFor, lateBy, longestUntil } from './expiry.ts';
+import { activityTime, deadlineOf, endOf, expirationFor, lateBy, longestFor } from './expiry.ts';
 import { type Arrived, pass, type Transition, type Verdict } from './happening.ts';
 import { expire } from './lapse.ts';
 import type { Policy } from './policy.ts';
@@ -98,7 +98,7 @@ function mayContinue({ session }: ConversationRecord, policy: Policy, at: number
   const { continueWithinMs } = policy.closing;
   const limits = [
     capMs === 0 ? Number.POSITIVE_INFINITY : session.lastActivityAt + capMs,
-    longestUntil(session, policy),
+    longestFor(session, policy).at,
     continueWithinMs === null ? Number.POSITIVE_INFINITY : end.at + continueWithinMs,
   ];
   return at < Math.min(...limits);

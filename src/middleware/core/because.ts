@@ -47,7 +47,7 @@ export function becauseClosed(closed: Omit<Closed, 'type' | 'at'>): string[] {
     case 'max_duration':
       return [...ofLength(why, closed.startedAt, endedAt), ...after];
     case 'agent_inactivity':
-      return [ofAgentSilence(why, closed.agent), `So it ended at ${instant(endedAt)}.`, ...after];
+      return [ofAgentSilence(why, closed.agent), ...ofMore(why, endedAt), `So it ended at ${instant(endedAt)}.`, ...after];
   }
 }
 
@@ -127,6 +127,12 @@ function ofCap({ lastWordAt = 0 }: Why, deadline: number, ends: 'ends' | 'ended'
 
 function ofAgentSilence({ answeredAt = 0, closeAfterMs = 0 }: Why, agent = 'an agent'): string {
   return `The last message of ${agent} was at ${instant(answeredAt)}, and agents.closeAfter is ${describeMs(closeAfterMs)}.`;
+}
+
+/** Why it took longer than by the clock alone. */
+function ofMore({ answeredAt = 0, closeAfterMs = 0 }: Why, endedAt: number): string[] {
+  const ms = endedAt - answeredAt - closeAfterMs;
+  return ms > 0 ? [`The closing hook, or a change of settings, gave it ${describeMs(ms)} more.`] : [];
 }
 
 function ofLength({ maxDurationMs, change }: Why, startedAt: number, until: number): string[] {

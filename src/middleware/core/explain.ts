@@ -2,7 +2,7 @@ import { becauseLive, type Living } from './because.ts';
 import { type Owner, ownerOf } from './desk.ts';
 import { deskTimers, lastWordAt } from './desk-clock.ts';
 import { warningsAhead } from './due.ts';
-import { agentRulesFor, deadlineOf, endOf, expirationFor, expirationOf, isExpired, isSuspended, longestUntil } from './expiry.ts';
+import { agentRulesFor, deadlineOf, endOf, expirationFor, expirationOf, isExpired, isSuspended, longestFor } from './expiry.ts';
 import type { ChangedBy, Level, Policy } from './policy.ts';
 import type { SessionState } from './session.ts';
 
@@ -97,7 +97,7 @@ function livingOf(session: SessionState, policy: Policy): Omit<Living, 'deadline
   return {
     why: whyOf(session, policy),
     startedAt,
-    longest: longestUntil(session, policy),
+    longest: longestFor(session, policy).at,
     owner: ownerOf(session),
     clock: clockOf(session, policy),
     ...peopleOf(session),
@@ -142,7 +142,7 @@ function chosen(policy: Policy, session: SessionState | undefined): Chosen {
 /** What led to the end of a session whose time is over. */
 export function whyOf(session: SessionState, policy: Policy): Why {
   const { change } = policy;
-  const { maxDurationMs } = policy.closing;
+  const { ms: maxDurationMs } = longestFor(session, policy);
   const changed = change !== undefined && (change.apply === 'live' ? session.lastActivityAt : session.startedAt) < change.at;
   return {
     ...chosen(policy, session),
