@@ -56,6 +56,18 @@ export function records(
     return store.release(lease).catch(() => {});
   };
 
+  const save: Records['save'] = (job, lease, record) =>
+    store.save(lease, record as unknown as StoredRecord, wakeAt(record, policyOf(job), clock.now()));
+
+  /** Whoever noted what it had in flight has died over it: from now on a redelivery is no repetition. */
+  const withoutDead = async (job: Job, lease: Lease, record: ConversationRecord | null): Promise<ConversationRecord | null> => {
+    if (record?.running === undefined) return record;
+    const { running: _dead, ...rest } = record;
+    // Should it fail, the turn's own save says the same.
+    await save(job, lease, rest).catch(() => {});
+    return rest;
+  };
+
   const question = (job: Job, slot: Slot, waitMs: number) => {
     slot.finishes(false);
     // Whoever runs beside the holder for now keeps the place, so that what it brings is saved in order.
@@ -85,7 +97,7 @@ export function records(
         slot.question = undefined;
         const { lease, record } = begun;
         slots.set(lease, slot);
-        return { lease, record: await decoded(job.key, record, () => release(lease)) };
+        return { lease, record: await withoutDead(job, lease, await decoded(job.key, record, () => release(lease))) };
       } catch (error) {
         if (isAdjournError(error, 'LEASE_TIMEOUT')) return undefined;
         // Without the store, turns keep the order of this process at least: after those ahead, before those behind.
@@ -101,9 +113,7 @@ export function records(
       const page = await store.find({ keys: [job.key], limit: 1 });
       return decoded(job.key, page.records[0]?.record ?? null);
     },
-    async save(job, lease, record) {
-      await store.save(lease, record as unknown as StoredRecord, wakeAt(record, policyOf(job), clock.now()));
-    },
+    save,
     async commit(job, lease, record) {
       letGo(lease);
       try {
