@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { AdjournError } from './errors.ts';
 import type { Turn } from './turn.ts';
 
@@ -20,14 +21,15 @@ interface Entry {
 export function hostRegistry(): Hosts {
   // A weak map would keep all that hangs on a turn, its host among it, until the next full collection.
   const mine = Symbol('adjourn');
-  /** Of host objects that take no property. */
+  /** Of host objects that take no property, and of proxies, which botbuilder revokes when its turn is over. */
   const others = new WeakMap<object, Entry>();
-  const known = (host: object): Entry | undefined => (host as { [mine]?: Entry })[mine] ?? others.get(host);
+  const known = (host: object): Entry | undefined =>
+    types.isProxy(host) ? others.get(host) : ((host as { [mine]?: Entry })[mine] ?? others.get(host));
   const entryOf = (host: object): Entry => {
     const before = known(host);
     if (before !== undefined) return before;
     const entry = { turns: undefined, reason: '' };
-    if (!Reflect.defineProperty(host, mine, { value: entry })) others.set(host, entry);
+    if (types.isProxy(host) || !Reflect.defineProperty(host, mine, { value: entry })) others.set(host, entry);
     return entry;
   };
   const find = (host: object): Turn | undefined => {
