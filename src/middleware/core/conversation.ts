@@ -251,7 +251,7 @@ export function withoutAuth(record: ConversationRecord, profile: string): Conver
 }
 
 /** Whether a contact's sessions count as a developer's. */
-export function isDeveloper(policy: Policy, user: string | undefined): boolean {
+function isDeveloper(policy: Policy, user: string | undefined): boolean {
   return typeof policy.developer === 'boolean' ? policy.developer : user !== undefined && policy.developer.includes(user);
 }
 
