@@ -29,7 +29,7 @@ export interface Records {
   begin(job: Job, slot: Slot, waitMs?: number): Promise<Held | undefined>;
   /** What was saved last, without a lease. */
   peek(job: Job): Promise<ConversationRecord | null>;
-  /** Saves and keeps the lease. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE` */
+  /** Saves and keeps the lease. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`; the lease is given up then. */
   save(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
   /** Saves and releases. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`; the lease is given up in any case. */
   commit(job: Job, lease: Lease, record: ConversationRecord | null): Promise<void>;
@@ -102,7 +102,12 @@ export function records(
       return decoded(job.key, page.records[0]?.record ?? null);
     },
     async save(job, lease, record) {
-      await store.save(lease, record as unknown as StoredRecord, wakeAt(record, policyOf(job), clock.now()));
+      try {
+        await store.save(lease, record as unknown as StoredRecord, wakeAt(record, policyOf(job), clock.now()));
+      } catch (error) {
+        if (!isAdjournError(error, 'LEASE_LOST')) await release(lease);
+        throw error;
+      }
     },
     async commit(job, lease, record) {
       letGo(lease);
