@@ -50,9 +50,10 @@ export async function leakyWorld(channel: string, start: StartSample) {
   /** Resolves when no turn runs and no vendor is called any more. */
   const rest = async () => {
     const patience = performance.now() + 5_000;
-    for (let calm = 0; calm < 25 && performance.now() < patience; calm++) {
+    for (let calm = 0; calm < 25; calm++) {
       await new Promise((resolve) => setImmediate(resolve));
       if (turns.size > 0 || simulator.openCalls() > 0) calm = 0;
+      if (performance.now() > patience) throw new Error('The bot does not come to rest.');
     }
   };
 
@@ -62,7 +63,8 @@ export async function leakyWorld(channel: string, start: StartSample) {
     onUnknownRoute: ({ method, path }) => write('unknown routes', `${method} ${path}`),
   });
   const trouble = { reads: false, writes: false, leases: false, archive: false };
-  const store = storeThat(trouble, keyvStore(new Keyv({ store: mapThat(trouble) })));
+  const records = mapThat(trouble);
+  const store = storeThat(trouble, keyvStore(new Keyv({ store: records })));
   const archive = archiveThat(trouble, memoryArchive());
   const log = (line: unknown, ...more: unknown[]) => write('log', allOf([line, ...more]));
   const sessions = createSessions<BotData, string>({
@@ -164,6 +166,8 @@ export async function leakyWorld(channel: string, start: StartSample) {
       await reader?.cancel();
       return text;
     },
+    /** What lies in the store. */
+    atRest: () => allOf([...records.values()]),
     /** Counts the sessions there have been. */
     async counts(): Promise<void> {
       write('stats', allOf(await sessions.stats({ from: 0, to: clock.now() + 1, by: ['endpoint', 'reason', 'outcome'] })));
