@@ -29,8 +29,10 @@ export interface Records {
   begin(job: Job, slot: Slot, waitMs?: number): Promise<Held | undefined>;
   /** What was saved last, without a lease. */
   peek(job: Job): Promise<ConversationRecord | null>;
-  /** Saves and keeps the lease. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`; the lease is given up then. */
+  /** Saves and keeps the lease. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE` */
   save(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
+  /** The same for who has nothing more to do where it fails: the lease is given up then. @throws AdjournError as `save` */
+  saveOrRelease(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
   /** Saves and releases. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`; the lease is given up in any case. */
   commit(job: Job, lease: Lease, record: ConversationRecord | null): Promise<void>;
   /** Gives the lease up; if that fails too, it lapses by itself. */
@@ -54,6 +56,18 @@ export function records(
   const release: Records['release'] = (lease) => {
     letGo(lease);
     return store.release(lease).catch(() => {});
+  };
+
+  const save: Records['save'] = (job, lease, record) =>
+    store.save(lease, record as unknown as StoredRecord, wakeAt(record, policyOf(job), clock.now()));
+
+  /** Whoever noted what it had in flight has died over it: from now on a redelivery is no repetition. */
+  const withoutDead = async (job: Job, lease: Lease, record: ConversationRecord | null): Promise<ConversationRecord | null> => {
+    if (record?.running === undefined) return record;
+    const { running: _dead, ...rest } = record;
+    // Should it fail, the turn's own save says the same.
+    await save(job, lease, rest).catch(() => {});
+    return rest;
   };
 
   const question = (job: Job, slot: Slot, waitMs: number) => {
@@ -85,7 +99,7 @@ export function records(
         slot.question = undefined;
         const { lease, record } = begun;
         slots.set(lease, slot);
-        return { lease, record: await decoded(job.key, record, () => release(lease)) };
+        return { lease, record: await withoutDead(job, lease, await decoded(job.key, record, () => release(lease))) };
       } catch (error) {
         if (isAdjournError(error, 'LEASE_TIMEOUT')) return undefined;
         // Without the store, turns keep the order of this process at least: after those ahead, before those behind.
@@ -101,11 +115,12 @@ export function records(
       const page = await store.find({ keys: [job.key], limit: 1 });
       return decoded(job.key, page.records[0]?.record ?? null);
     },
-    async save(job, lease, record) {
+    save,
+    async saveOrRelease(job, lease, record) {
       try {
-        await store.save(lease, record as unknown as StoredRecord, wakeAt(record, policyOf(job), clock.now()));
+        await save(job, lease, record);
       } catch (error) {
-        if (!isAdjournError(error, 'LEASE_LOST')) await release(lease);
+        await release(lease);
         throw error;
       }
     },

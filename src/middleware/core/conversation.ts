@@ -26,6 +26,8 @@ export interface ConversationRecord {
   readonly outbox?: readonly Effect[] | undefined;
   /** Messages that were acknowledged and whose turn is not saved yet; absent for none. */
   readonly inbox?: readonly Received[] | undefined;
+  /** Fingerprints of messages whose turn lasts, noted by whoever holds the lease; absent once it is saved. */
+  readonly running?: readonly string[] | undefined;
   /** What the next session takes over from the one before. */
   readonly carried?: Carried | undefined;
   /** Why the contact cannot be written to: opted out, blocked … */
