@@ -59,7 +59,7 @@ export function exclusive<T>(
         }
         // What a desk did not get is not answered: the host tells the vendor that it failed.
         const consumed = failed ? taken.consumed.filter(({ command }) => command !== undefined) : taken.consumed;
-        await shell.answer(job, { ...taken, consumed }, saved);
+        if (consumed.length + taken.dropped.length > 0) await shell.answer(job, { ...taken, consumed }, saved);
         return saved;
       },
     },

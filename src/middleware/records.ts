@@ -50,9 +50,12 @@ export function records(
   policyOf: (job: Job) => Policy,
   woken: (at: number) => void,
 ): Records {
-  const slots = new WeakMap<Lease, Slot>();
+  /** Of the leases held, by token. */
+  const slots = new Map<string, Slot>();
   /** From here on the next one may have it, while its holder still has answers to give. */
-  const letGo = (lease: Lease) => slots.get(lease)?.finishes(true);
+  const letGo = ({ token }: Lease) => {
+    slots.get(token)?.finishes(true);
+  };
   const release: Records['release'] = (lease) => {
     letGo(lease);
     return store.release(lease).catch(() => {});
@@ -90,7 +93,7 @@ export function records(
         return clock.sleep(waitMs, settled.signal).then(() => undefined);
       };
       try {
-        const begun = (await Promise.race([asked.answer, someTicks()])) ?? (await waited(job, asked.answer, patience()));
+        const begun = (await promptly(asked.answer)) ?? (await waited(job, asked.answer, patience()));
         if (begun === undefined) {
           asked.shelve();
           return undefined;
@@ -98,7 +101,7 @@ export function records(
         asked.use();
         slot.question = undefined;
         const { lease, record } = begun;
-        slots.set(lease, slot);
+        slots.set(lease.token, slot);
         return { lease, record: await withoutDead(job, lease, await decoded(job.key, record, () => release(lease))) };
       } catch (error) {
         if (isAdjournError(error, 'LEASE_TIMEOUT')) return undefined;
@@ -165,7 +168,16 @@ function waited<T>(job: Job, answer: Promise<T>, patience: Promise<undefined> | 
   return patience === undefined ? answer : Promise.race([answer, patience]);
 }
 
-/** Long enough for a store that answers from memory. */
-async function someTicks(): Promise<undefined> {
-  for (let tick = 0; tick < 12; tick++) await undefined;
+/** As long as a store takes that answers from memory. */
+const promptTicks = 12;
+
+/** The answer; undefined where it is not here at once. @throws what the question came to */
+async function promptly<T>(answer: Promise<T>): Promise<T | undefined> {
+  let settled = false;
+  const settle = () => {
+    settled = true;
+  };
+  answer.then(settle, settle);
+  for (let tick = 0; tick < promptTicks && !settled; tick++) await undefined;
+  return settled ? answer : undefined;
 }

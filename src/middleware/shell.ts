@@ -166,8 +166,9 @@ export function createShell(parts: ShellParts): Shell {
       }
       for (const [events, decidedAt] of told) tell(job, events, decidedAt);
       // What others have saved they deliver themselves; if they died, the worker does.
+      if (record.outbox === undefined) return true;
       const ours = told.flatMap(([events]) => events).flatMap((event) => (event.type === 'closed' ? [event.session] : []));
-      const outbox = (record.outbox ?? []).filter((effect) => ours.includes(effect.id) || !('closed' in effect));
+      const outbox = record.outbox.filter((effect) => ours.includes(effect.id) || !('closed' in effect));
       if (outbox.length > 0) {
         for (const id of ours) shell.inHand.told.add(id);
         shell.later(job, () => deliverOutbox(shell, job, { ...record, outbox }));

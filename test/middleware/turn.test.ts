@@ -342,3 +342,19 @@ describe('a request with several conversations', () => {
     expect(bot.told).toEqual(['consumed: Discarded.']);
   });
 });
+
+describe('a host object', () => {
+  const revocable = Proxy.revocable({}, {});
+  it.each([
+    ['of the ordinary kind', {}, () => {}],
+    ['that is frozen', Object.freeze({}), () => {}],
+    ['that its vendor revokes', revocable.proxy, revocable.revoke],
+  ])('%s leads to its turn, during it and after it', async (_, host, end) => {
+    const bot = toyBot();
+    await bot.deliver(bot.message('hi'), (turn) => expect(bot.sessions.turn(host)).toBe(turn), { hosts: [host] });
+    // Whoever copies or prints it sees nothing of ours.
+    expect(Reflect.ownKeys({ ...host })).toEqual([]);
+    end();
+    expect(bot.sessions.turn(host)?.session.turnCount).toBe(1);
+  });
+});

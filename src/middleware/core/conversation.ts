@@ -5,6 +5,7 @@ import { toldOfAgents } from './desk.ts';
 import type { Closed, CloseEffect, Effect, SessionEvent } from './effect.ts';
 import { agentRulesFor } from './expiry.ts';
 import { whyOf } from './explain.ts';
+import type { Fresh } from './happening.ts';
 import type { Policy } from './policy.ts';
 import { nothingSeen, type Seen } from './seen.ts';
 import { type Birth, type CloseReason, type EndedSession, newSession, type SessionState, type StartReason } from './session.ts';
@@ -89,6 +90,17 @@ export function isEmpty(record: ConversationRecord): boolean {
 export interface Step {
   readonly record: ConversationRecord;
   readonly events: readonly SessionEvent[];
+}
+
+/** What a session begins with, that may as well never begin. */
+export function born(
+  fresh: Fresh,
+  policy: Policy,
+  user: string | undefined,
+  at: number,
+): Omit<Birth, 'previous' | 'startReason'> {
+  const { id, data, carry, developer = isDeveloper(policy, user) } = fresh;
+  return { id, data, carry, developer, at };
 }
 
 /** Begins a session in a record that has none, never before the one before it ended. */
@@ -239,7 +251,7 @@ export function withoutAuth(record: ConversationRecord, profile: string): Conver
 }
 
 /** Whether a contact's sessions count as a developer's. */
-export function isDeveloper(policy: Policy, user: string | undefined): boolean {
+function isDeveloper(policy: Policy, user: string | undefined): boolean {
   return typeof policy.developer === 'boolean' ? policy.developer : user !== undefined && policy.developer.includes(user);
 }
 

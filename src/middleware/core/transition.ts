@@ -1,9 +1,9 @@
 import { arrived } from './arrival.ts';
 import { metered } from './billing.ts';
 import {
+  born,
   type ConversationRecord,
   close,
-  isDeveloper,
   newRecord,
   open,
   type Step,
@@ -81,12 +81,7 @@ function started(record: ConversationRecord, event: Started, policy: Policy, now
   const aged = expire(record, policy, now, now);
   if (aged.record.session !== undefined) return pass(aged);
   const kept = event.address ? { ...aged.record, address: event.address } : aged.record;
-  const opened = open(
-    kept,
-    { ...event.fresh, at: now, developer: event.fresh.developer ?? isDeveloper(policy, event.user) },
-    now,
-    'bot',
-  );
+  const opened = open(kept, born(event.fresh, policy, event.user, now), now, 'bot');
   const told =
     event.reason === undefined ? opened.events : opened.events.map((one) => ({ ...one, reason: event.reason }) as SessionEvent);
   return pass({ record: opened.record, events: [...aged.events, ...told] });
