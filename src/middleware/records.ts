@@ -31,6 +31,8 @@ export interface Records {
   peek(job: Job): Promise<ConversationRecord | null>;
   /** Saves and keeps the lease. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE` */
   save(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
+  /** The same for who has nothing more to do where it fails: the lease is given up then. @throws AdjournError as `save` */
+  saveOrRelease(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
   /** Saves and releases. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`; the lease is given up in any case. */
   commit(job: Job, lease: Lease, record: ConversationRecord | null): Promise<void>;
   /** Gives the lease up; if that fails too, it lapses by itself. */
@@ -109,6 +111,14 @@ export function records(
       return decoded(job.key, page.records[0]?.record ?? null);
     },
     save,
+    async saveOrRelease(job, lease, record) {
+      try {
+        await save(job, lease, record);
+      } catch (error) {
+        await release(lease);
+        throw error;
+      }
+    },
     async commit(job, lease, record) {
       letGo(lease);
       try {
