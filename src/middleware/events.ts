@@ -60,9 +60,10 @@ export interface SettingsChanged {
   readonly by: string;
 }
 
-/** Something went wrong that has no other place to go. Never holds message text. */
+/** Something went wrong that has no other place to go. */
 export interface Failure {
   readonly type: 'error';
   readonly code: ErrorCode | 'HANDLER_FAILED';
+  /** An error of ours holds no text and no token. What the bot's own code threw is passed on as it is: with `HANDLER_FAILED`, or as the cause of `ADJ_HOOK_FAILED`. */
   readonly error: unknown;
 }

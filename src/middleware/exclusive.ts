@@ -133,7 +133,7 @@ function greets(shell: Shell, job: Job, taken: Intake): boolean {
 /** A refresh is saved and acknowledged first; then the start hook has the new session. */
 async function greeted(shell: Shell, job: Job, held: Held, taken: Intake): Promise<Outcome> {
   const { record, lines } = transcribed(job, taken.record, dialogue(job, taken, [], shell.clock.now()));
-  await shell.book.save(job, held.lease, record);
+  await shell.book.saveOrRelease(job, held.lease, record);
   shell.scribe.note(lines);
   await shell.answer(job, taken, true);
   const rest = { ...taken, record, consumed: [], dropped: [], counts: false };

@@ -16,7 +16,7 @@ export async function receive(shell: Shell, job: Job, held: Held): Promise<{ rea
   const id = randomUUID();
   const record = held.record ?? newRecord();
   const kept = { ...record, inbox: [...(record.inbox ?? []), { id, kept: keep, arrivedAt: job.arrivedAt }] };
-  await shell.book.save(job, held.lease, kept);
+  await shell.book.saveOrRelease(job, held.lease, kept);
   accepted?.();
   return { job: { ...job, receivedAs: id }, held: { ...held, record: kept } };
 }

@@ -1,4 +1,4 @@
-import { type Clock, calledOff } from './clock.ts';
+import { after, type Clock } from './clock.ts';
 import { type ConversationRecord, isEmpty, recordVersion } from './core/conversation.ts';
 import { wakeAt } from './core/due.ts';
 import type { Policy } from './core/policy.ts';
@@ -31,6 +31,8 @@ export interface Records {
   peek(job: Job): Promise<ConversationRecord | null>;
   /** Saves and keeps the lease. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE` */
   save(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
+  /** The same for who has nothing more to do where it fails: the lease is given up then. @throws AdjournError as `save` */
+  saveOrRelease(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
   /** Saves and releases. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`; the lease is given up in any case. */
   commit(job: Job, lease: Lease, record: ConversationRecord | null): Promise<void>;
   /** Gives the lease up; if that fails too, it lapses by itself. */
@@ -83,15 +85,8 @@ export function records(
       if (waitMs <= 0 && slot.ready !== undefined) return undefined;
       const asked = slot.question?.stands ? slot.question : question(job, slot, waitMs);
       slot.question = asked;
-      let settled: AbortController | undefined;
-      /** Armed only by who is kept waiting. */
-      const patience = () => {
-        if (waitMs <= 0) return undefined;
-        settled ??= new AbortController();
-        return clock.sleep(waitMs, settled.signal).then(() => undefined);
-      };
       try {
-        const begun = (await promptly(asked.answer)) ?? (await waited(job, asked.answer, patience()));
+        const begun = (await promptly(asked.answer)) ?? (await waited(clock, job, asked.answer, waitMs));
         if (begun === undefined) {
           asked.shelve();
           return undefined;
@@ -104,11 +99,10 @@ export function records(
       } catch (error) {
         if (isAdjournError(error, 'LEASE_TIMEOUT')) return undefined;
         // Without the store, turns keep the order of this process at least: after those ahead, before those behind.
-        if (slot.ready !== undefined) await Promise.race([slot.ready, patience()]);
+        if (slot.ready !== undefined) await within(clock, waitMs, slot.ready);
         slot.finishes(true);
         throw error;
       } finally {
-        settled?.abort(calledOff);
         probe('running', job);
       }
     },
@@ -117,6 +111,14 @@ export function records(
       return decoded(job.key, page.records[0]?.record ?? null);
     },
     save,
+    async saveOrRelease(job, lease, record) {
+      try {
+        await save(job, lease, record);
+      } catch (error) {
+        await release(lease);
+        throw error;
+      }
+    },
     async commit(job, lease, record) {
       letGo(lease);
       try {
@@ -153,9 +155,23 @@ async function decoded(
 }
 
 /** Only waiting is news to whoever watches. */
-function waited<T>(job: Job, answer: Promise<T>, patience: Promise<undefined> | undefined): Promise<T | undefined> {
+function waited<T>(clock: Clock, job: Job, answer: Promise<T>, waitMs: number): Promise<T | undefined> {
   probe('waiting', job);
-  return patience === undefined ? answer : Promise.race([answer, patience]);
+  return waitMs > 0 ? within(clock, waitMs, answer) : answer;
+}
+
+/** What a promise comes to; undefined where that takes longer. */
+function within<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const callOff = after(clock, ms, () => resolve(undefined));
+    const settling =
+      <Value>(settle: (value: Value) => void) =>
+      (value: Value) => {
+        callOff();
+        settle(value);
+      };
+    promise.then(settling(resolve), settling(reject));
+  });
 }
 
 /** As long as a store takes that answers from memory. */

@@ -8,7 +8,7 @@ import type { SessionEvent } from './core/effect.ts';
 import type { Policy } from './core/policy.ts';
 import type { DeskSetup } from './desk-room.ts';
 import type { Emitter } from './emitter.ts';
-import { AdjournError, isAdjournError } from './errors.ts';
+import { AdjournError, isAdjournError, unsent } from './errors.ts';
 import type { AdjournEvent, EventOrigin } from './events.ts';
 import type { ReturnKind } from './hooks.ts';
 import { type Hosts, hostRegistry } from './hosts.ts';
@@ -190,7 +190,7 @@ export function createShell(parts: ShellParts): Shell {
         }
         for (const activity of taken.dropped) await job.delivery.duplicate(activity);
       } catch (error) {
-        report(error, whereOf(job));
+        report(unsent(error, job.key), whereOf(job));
       }
     },
     tell,
