@@ -3,9 +3,13 @@ import { type Act, createSimulator, type Signature, type Simulator, type Webhook
 import { type VirtualClock, virtualClock } from 'adjourn/testing';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Sample, StartSample } from './host.ts';
+import { textMark } from './marks.ts';
 import { type BotData, initial } from './words.ts';
 
 const minute = 60_000;
+
+/** What people begin with. */
+const hi = `hi, ${textMark}`;
 
 /** A sample bot and where it differs from the others. */
 export interface SampleCase {
@@ -60,7 +64,7 @@ export function sampleTests(sample: SampleCase): () => SampleWorld {
   it('answers in its session, and in a new one after half an hour', async () => {
     const { clock, talks } = world();
     const { text = 'hi again' } = sample;
-    await talks(['hi', '#1 hi'], [{ does: 'taps', payload: 'set color=red' }, '#2 set color=red'], ['get color', 'color=red']);
+    await talks([hi, `#1 ${hi}`], [{ does: 'taps', payload: 'set color=red' }, '#2 set color=red'], ['get color', 'color=red']);
     await clock.advance(30 * minute);
     await talks(['get color', 'color=-'], [text, `#2 ${text}`]);
   });
@@ -70,30 +74,30 @@ export function sampleTests(sample: SampleCase): () => SampleWorld {
     const discardAll: Step = [{ does: 'taps', payload: 'DISCARD_ALL' }, 'All discarded.'];
     await talks(['open order', '#1 open order'], ['discard', 'Discarded.'], ['dialog', '-'], discardAll);
     await talks(['open order', '#3 open order'], discardAll, ['dialog', '-']);
-    await talks([{ does: 'refreshes' }, 'Refreshed.'], ...quiet, ['hi', '#1 hi']);
+    await talks([{ does: 'refreshes' }, 'Refreshed.'], ...quiet, [hi, `#1 ${hi}`]);
   });
 
   it('says nothing to what is no activity, and is not kept awake by it', async () => {
     const { clock, talks } = world();
-    await talks(['hi', '#1 hi'], ...quiet, ['still here', '#2 still here']);
+    await talks([hi, `#1 ${hi}`], ...quiet, ['still here', '#2 still here']);
     await clock.advance(29 * minute);
     await talks(...quiet);
     await clock.advance(minute);
-    await talks(['hi', '#1 hi']);
+    await talks([hi, `#1 ${hi}`]);
   });
 
   it('goes on after a crash', async () => {
     const { does, talks } = world();
     expect(await does('crash')).toMatchObject({ status: sample.crash ?? 500 });
-    await talks(['hi', '#1 hi']);
+    await talks([hi, `#1 ${hi}`]);
   });
 
   it(`believes nobody but ${sample.vendor}`, async () => {
     const { does, opened, talks } = world();
     for (const [signature, status] of Object.entries(sample.forged))
-      expect([signature, (await does('hi', signature as Signature)).status]).toEqual([signature, status]);
+      expect([signature, (await does(hi, signature as Signature)).status]).toEqual([signature, status]);
     expect(opened()).toBe(0);
-    await talks(['hi', '#1 hi']);
+    await talks([hi, `#1 ${hi}`]);
     if (sample.answersLater) await until(() => opened() > 0);
     expect(opened()).toBe(1);
   });
@@ -125,11 +129,11 @@ export function metaTests(channel: string, start: StartSample): void {
 
   it('answers a message that is delivered again only once', async () => {
     const { does, received, send, simulator, webhookOf } = world();
-    const webhook = webhookOf('hi');
+    const webhook = webhookOf(hi);
     await send(webhook);
     expect(await send(simulator.redelivery(channel, webhook, 1))).toMatchObject({ status: 200 });
-    await does('hi');
-    expect(received).toEqual(['ada: #1 hi', 'ada: #2 hi']);
+    await does(hi);
+    expect(received).toEqual([`ada: #1 ${hi}`, `ada: #2 ${hi}`]);
   });
 }
 

@@ -2,9 +2,11 @@ import type { ServerResponse } from 'node:http';
 import { eventStreams } from './admin/event-streams.ts';
 import { nameAt, type Place, placeOf } from './admin/find-route.ts';
 import { type GuardOptions, guard } from './admin/guard.ts';
+import { isPieces, sendPieces } from './admin/pieces.ts';
 import { problemFrom, Refused } from './admin/refused.ts';
 import { type AdminRequest, bodyOf, queryOf } from './admin/request.ts';
-import { type Call, routes } from './admin/routes.ts';
+import type { Call } from './admin/route.ts';
+import { routes } from './admin/routes.ts';
 import { engineOf } from './middleware/attach.ts';
 import type { Sessions } from './middleware/sessions.ts';
 
@@ -12,7 +14,7 @@ export type { Authorize, Authorized } from './admin/guard.ts';
 export type { AdminRequest } from './admin/request.ts';
 
 export interface AdminOptions extends GuardOptions {
-  /** Leaves what was said out of transcripts and exports. @default false */
+  /** Leaves what was said out of transcripts and exports, and out of exports what the bot keeps of the contact. @default false */
   readonly redact?: boolean | undefined;
 }
 
@@ -24,7 +26,7 @@ export interface AdminHandler {
 }
 
 /**
- * What `sessions` offers to people who look after them, as JSON over HTTP: contacts, transcripts, live sessions, counts, settings, events.
+ * What `sessions` offers to people who look after them, as JSON over HTTP: contacts, transcripts, live sessions, desks, counts, settings, events.
  * `GET /openapi.json` describes it. A path that is not one of its own goes to `next`, or is not found.
  * @throws AdjournError `ADJ_ADMIN_UNPROTECTED` with `NODE_ENV=production` and no authoriser, `ADJ_CONFIG_INVALID`
  */
@@ -53,12 +55,15 @@ export function adminHandler<Data, Endpoint extends string>(
     const body = req.method === 'GET' ? {} : await bodyOf(req, route.body);
     // The forms of the route have checked both.
     const call = { sessions, name, query, body, by, redact } as unknown as Call;
-    send(res, 200, 'application/json', await route.run(call));
+    const given = await route.run(call);
+    if (isPieces(given)) await sendPieces(res, given);
+    else send(res, 200, 'application/json', given);
   };
 
   const failed = (res: ServerResponse, error: unknown) => {
     const { problem, headers: more } = problemFrom(error);
-    if (problem.status === 500) engine.report(error, { channel: 'admin', endpoint: 'all' });
+    // Who has half an answer cannot be told any more.
+    if (problem.status === 500 || res.headersSent) engine.report(error, { channel: 'admin', endpoint: 'all' });
     if (res.headersSent) {
       res.destroy();
       return;

@@ -1,4 +1,5 @@
 export { createSessions } from './create-sessions.ts';
+export type { Actor } from './middleware/actor.ts';
 export type { Adapter, AdapterOptions, Capabilities } from './middleware/adapter.ts';
 export {
   type Archive,
@@ -9,6 +10,7 @@ export {
   type TranscriptPage,
 } from './middleware/archive.ts';
 export { type Clock, systemClock } from './middleware/clock.ts';
+export type { Contact, ContactPage, ContactSession } from './middleware/contacts.ts';
 export type { Activity, CommandName, Conversation, Scope } from './middleware/core/activity.ts';
 export type { AgentSettings } from './middleware/core/agents.ts';
 export type { CalendarSettings } from './middleware/core/calendar.ts';
@@ -22,8 +24,10 @@ export { presets } from './middleware/core/presets.ts';
 export type { CloseReason, EndedSession, StartReason } from './middleware/core/session.ts';
 export type { SettingsChange, SettingsHistoryEntry } from './middleware/core/settings-record.ts';
 export type { AssignmentRule, Desk, DeskConversation, DeskOptions } from './middleware/desk.ts';
+export type { ErasureReport } from './middleware/erasure.ts';
 export { AdjournError, type ErrorCode, errorCodes, isAdjournError } from './middleware/errors.ts';
 export type { AdjournEvent, EventName } from './middleware/events.ts';
+export type { ContactExport, ExportedIdentity, ExportPart } from './middleware/export.ts';
 export type { EndpointOptions, Hooks, OrganizationOptions } from './middleware/hooks.ts';
 export type { LivePage, LiveQuery, LiveSession } from './middleware/live.ts';
 export type {
@@ -33,7 +37,7 @@ export type {
   SettingsInEffect,
   SettingsReport,
 } from './middleware/live-settings.ts';
-export type { Logger, Sessions, SessionsOptions } from './middleware/sessions.ts';
+export type { ExplainedSession, Logger, Sessions, SessionsOptions } from './middleware/sessions.ts';
 export type { Percentiles, StatsBilling, StatsGroup, StatsGroups, StatsQuery, StatsRow } from './middleware/stats.ts';
 export type { Store } from './middleware/store.ts';
 export type { HandoffTo, Session, Turn } from './middleware/turn.ts';

@@ -1,4 +1,5 @@
 import { engineOf } from './middleware/attach.ts';
+import { nameOf } from './middleware/errors.ts';
 import type { AdjournEvent } from './middleware/events.ts';
 import type { Facts, Observer, Piece } from './middleware/observer.ts';
 import type { Sessions } from './middleware/sessions.ts';
@@ -164,11 +165,6 @@ function counting(meter: Meter): (event: AdjournEvent) => void {
     lag.record((event.closedAt - event.endedAt) / 1_000, { ...where, 'adjourn.close.reason': event.reason });
     length.record((event.endedAt - event.startedAt) / 1_000, { ...where, 'adjourn.close.reason': event.reason });
   };
-}
-
-function nameOf(error: unknown): string {
-  if (typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string') return error.code;
-  return error instanceof Error ? error.name : typeof error;
 }
 
 function defined(attributes: Attributes): Attributes {

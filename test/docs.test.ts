@@ -7,12 +7,12 @@ import { type AgentSettings, agentRules, mostReassignments } from '../src/middle
 import { type ClosingSettings, closingDefaults } from '../src/middleware/core/closing.ts';
 import { commandDefaults } from '../src/middleware/core/commands.ts';
 import { describeMs } from '../src/middleware/core/duration.ts';
-import type { SessionEvent } from '../src/middleware/core/effect.ts';
 import { type EndpointSettings, policyDefaults } from '../src/middleware/core/policy.ts';
+import type { AdjournEvent } from '../src/middleware/events.ts';
 import { channels, loadAdapter } from './kit/adapter.ts';
 
 /** Events that name an agent; a close does, too, but is no desk's. */
-type DeskEventName = Exclude<OfAgents<SessionEvent>, 'closed'>;
+type DeskEventName = Exclude<OfAgents<AdjournEvent>, 'closed'>;
 type OfAgents<Event> = Event extends { readonly type: infer Name } ? ('agent' extends keyof Event ? Name : never) : never;
 
 const root = resolve(import.meta.dirname, '..');
@@ -141,6 +141,7 @@ describe('README.md', () => {
       customer_wrote: true,
       answered: true,
       handed_back: true,
+      presence: true,
     };
     expect(told.toSorted()).toEqual(Object.keys(events).toSorted());
   });

@@ -1,54 +1,18 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { type Context, type ContextManager, context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from '@opentelemetry/sdk-metrics';
-import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { context, trace } from '@opentelemetry/api';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { instrument } from '../src/otel.ts';
+import { telemetry } from './kit/telemetry.ts';
 import { closingBot } from './middleware/toy.ts';
-
-/** What Node's own context manager does, as far as spans need it. */
-function contexts(): ContextManager {
-  const storage = new AsyncLocalStorage<Context>();
-  const manager: ContextManager = {
-    active: () => storage.getStore() ?? ROOT_CONTEXT,
-    with: (one, work, self, ...args) => storage.run(one, () => work.apply(self, args)),
-    bind: (_one, target) => target,
-    enable: () => manager,
-    disable: () => manager,
-  };
-  return manager;
-}
 
 const secret = 'my card is 4111';
 
 function world() {
-  const spans = new InMemorySpanExporter();
-  const tracer = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }).getTracer('adjourn');
-  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
-  const meters = new MeterProvider({ readers: [reader] });
   const bot = closingBot({ closingMessage: 'bye' });
-  const remove = instrument(bot.sessions, { tracer, meter: meters.getMeter('adjourn') });
-  const metrics = async () => {
-    await reader.forceFlush();
-    const all =
-      exporter
-        .getMetrics()
-        .at(-1)
-        ?.scopeMetrics.flatMap((scope) => scope.metrics) ?? [];
-    return Object.fromEntries(all.map(({ descriptor, dataPoints }) => [descriptor.name, dataPoints]));
-  };
-  return { bot, spans, tracer, metrics, remove, close: () => meters.shutdown() };
+  return { bot, ...telemetry(bot.sessions) };
 }
 
 let one: ReturnType<typeof world>;
 beforeEach(() => {
-  context.setGlobalContextManager(contexts());
   one = world();
 });
 afterEach(async () => {
@@ -61,7 +25,7 @@ test('a turn is a span with the bot’s own spans inside it; a close and a sweep
   await bot.says('hi', () => tracer.startActiveSpan('bot work', (span) => span.end()));
   const id = bot.eventsOf('opened')[0]?.session;
   await bot.until('10:30:00');
-  const finished = spans.getFinishedSpans();
+  const finished = spans();
   const [work, turn] = finished;
   expect([work?.name, work?.parentSpanContext?.spanId]).toEqual(['bot work', turn?.spanContext().spanId]);
   expect(turn).toMatchObject({
@@ -80,7 +44,7 @@ test('what a handler throws marks the span by its name, never by its text', asyn
     throw new RangeError(secret);
   };
   await expect(bot.says(secret, crash)).rejects.toThrow(secret);
-  const [turn] = spans.getFinishedSpans();
+  const [turn] = spans();
   expect(turn).toMatchObject({ attributes: { 'error.type': 'RangeError' }, status: { code: 2 }, events: [] });
   expect(JSON.stringify([turn?.attributes, turn?.status, await metrics()])).not.toContain('4111');
 });
@@ -113,11 +77,11 @@ test('nothing is watched any more once it is taken off, and either half works al
   const { bot, spans, tracer, remove } = one;
   remove();
   await bot.says('hi');
-  expect(spans.getFinishedSpans()).toEqual([]);
+  expect(spans()).toEqual([]);
   const again = instrument(bot.sessions, { tracer });
   await bot.says('hi');
   again();
   await bot.says('hi');
-  expect(spans.getFinishedSpans().map(({ name }) => name)).toEqual(['adjourn.turn']);
+  expect(spans().map(({ name }) => name)).toEqual(['adjourn.turn']);
   expect(trace.getActiveSpan()).toBeUndefined();
 });

@@ -1,6 +1,6 @@
 import { isKey } from '../middleware/core/activity.ts';
 import { Refused } from './refused.ts';
-import type { Route } from './routes.ts';
+import type { Route } from './route.ts';
 
 /** A path that is ours, with what answers there. */
 export interface Place {
@@ -8,8 +8,12 @@ export interface Place {
   /** The segment a route has braces for, as it came; empty where it has none. */
   readonly segment: string;
   /** What kind of name that is. */
-  readonly names: 'key' | 'session' | undefined;
+  readonly names: Named | undefined;
 }
+
+/** What a path can name, and what it is said to be. */
+const named = { key: 'key, encoded as one segment', session: 'session', desk: 'desk' } as const;
+type Named = keyof typeof named;
 
 /**
  * The routes of a path. Segments are compared as they came: what is encoded in another way than by `encodeURIComponent`, or has an empty
@@ -25,7 +29,7 @@ export function placeOf(routes: readonly Route[], path: string): Place | undefin
   const [first] = found;
   if (first === undefined) return undefined;
   const index = first.path.split('/').findIndex(isName);
-  const names = index < 0 ? undefined : first.path.includes('{key}') ? 'key' : 'session';
+  const names = first.path.split('/')[index]?.slice(1, -1) as Named | undefined;
   return { routes: found, segment: given[index] ?? '', names };
 }
 
@@ -35,7 +39,7 @@ export function nameAt({ segment, names }: Place): string {
   const name = decoded(segment);
   const fits = names === 'key' ? isKey(name) : /^[^\p{Cc}]{1,512}$/u.test(name);
   if (fits) return name;
-  throw new Refused(400, names === 'key' ? 'The path names no key, encoded as one segment.' : 'The path names no session.');
+  throw new Refused(400, `The path names no ${named[names]}.`);
 }
 
 function decoded(segment: string): string {

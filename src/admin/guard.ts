@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { isActor } from '../middleware/actor.ts';
 import { AdjournError } from '../middleware/errors.ts';
 import { bucket } from './bucket.ts';
+import { knownCallers } from './known.ts';
 import { Refused } from './refused.ts';
 import type { AdminRequest } from './request.ts';
 
@@ -21,11 +23,12 @@ export interface GuardOptions {
   readonly authorize?: Authorize | undefined;
   /** Names the API may be asked by, with a port or for every port: against DNS rebinding. @default any with `authorize` */
   readonly hosts?: readonly string[] | undefined;
-  /** Most requests a second, all callers together. @default 50 */
+  /**
+   * Most requests a second of those who were let in lately, all together; and as many of all others. Whoever is over it is refused before
+   * the authoriser is asked. @default 50
+   */
   readonly rate?: number | undefined;
 }
-
-const longestBy = 200;
 
 /**
  * Lets requests in.
@@ -42,7 +45,9 @@ export function guard({ authorize, hosts, rate = 50 }: GuardOptions): (req: Admi
     });
   }
   const allowed = hosts && new Set(hosts.map((one) => one.toLowerCase()));
-  const take = bucket(rate);
+  // A flood of strangers can neither make the authoriser work without end nor take the places of those it knows.
+  const [admitted, strangers] = [bucket(rate), bucket(rate)];
+  const known = knownCallers();
   return async (req) => {
     const host = req.headers.host?.toLowerCase() ?? '';
     if (authorize === undefined) mustBeLocal(req, host);
@@ -50,13 +55,18 @@ export function guard({ authorize, hosts, rate = 50 }: GuardOptions): (req: Admi
       throw forbidden('This host is not one of ours.');
     mustBeSameSite(req.headers, host);
     if (req.method !== 'GET') mustBeMeant(req.headers);
-    const wait = take();
+    const wait = known.has(req.headers) ? admitted() : strangers();
     if (wait > 0) throw new Refused(429, 'Too many requests.', { 'retry-after': String(wait) });
-    return authorize === undefined ? 'local' : whoAsks(authorize, req);
+    if (authorize === undefined) return 'local';
+    const by = await whoAsks(authorize, req);
+    known.note(req.headers, by !== undefined);
+    if (by === undefined) throw forbidden('You may not.');
+    return by;
   };
 }
 
-async function whoAsks(authorize: Authorize, req: AdminRequest): Promise<string> {
+/** Undefined: somebody who may not. */
+async function whoAsks(authorize: Authorize, req: AdminRequest): Promise<string | undefined> {
   let answer: unknown;
   try {
     answer = await authorize(req);
@@ -65,8 +75,7 @@ async function whoAsks(authorize: Authorize, req: AdminRequest): Promise<string>
   }
   if (answer === true) return 'admin';
   const by = typeof answer === 'object' && answer !== null && 'by' in answer ? answer.by : undefined;
-  if (typeof by === 'string' && by.trim() !== '' && by.length <= longestBy && !/\p{Cc}/u.test(by)) return by;
-  throw forbidden('You may not.');
+  return isActor(by) ? by : undefined;
 }
 
 /** Without an authoriser: no other machine, no proxy that speaks for one, and no page that got this machine's address by a name of its own. */

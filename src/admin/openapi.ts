@@ -1,5 +1,5 @@
 import type { Schema } from './form.ts';
-import type { Route } from './routes.ts';
+import type { Route } from './route.ts';
 import { named, shapes } from './shapes.ts';
 
 /** The OpenAPI 3.1 description of a table of routes. Source: https://spec.openapis.org/oas/v3.1.1.html */
@@ -16,11 +16,17 @@ export function describeRoutes(routes: readonly Route[]): object {
   };
 }
 
+const inPath: Readonly<Record<string, string>> = {
+  key: 'Key of a conversation, percent-encoded as a whole: one segment',
+  session: 'Id of a session',
+  desk: 'Name of a desk',
+};
+
 function operation(route: Route): object {
   const { method, path, summary, query, required, body, answer } = route;
-  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
     ...{ name, in: 'path', required: true, schema: { type: 'string' } },
-    description: name === 'key' ? 'Key of a conversation, percent-encoded as a whole: one segment' : 'Id of a session',
+    description: inPath[name],
   }));
   const inQuery = Object.entries(query).map(([name, schema]) => ({
     ...{ name, in: 'query', required: required.includes(name), schema },
@@ -38,7 +44,7 @@ function operation(route: Route): object {
   return {
     operationId: operationId(method, path),
     summary,
-    parameters: [...inPath, ...inQuery, ...inHead, ...resume],
+    parameters: [...names, ...inQuery, ...inHead, ...resume],
     ...(body === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
     responses: {
       200: { description: summary, content },

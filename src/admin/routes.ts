@@ -1,61 +1,13 @@
-import type { LiveSettings } from '../middleware/live-settings.ts';
-import type { Sessions } from '../middleware/sessions.ts';
-import { type Form, type Forms, flag, integer, listOf, oneOf, type Schema, text, type Values } from './form.ts';
+import { deskRoutes } from './desk-routes.ts';
+import { exportText } from './export.ts';
+import { type Form, flag, integer, listOf, oneOf } from './form.ts';
 import { describeRoutes } from './openapi.ts';
 import { Refused } from './refused.ts';
-import { withoutTexts, withoutTextsOfAll } from './texts.ts';
+import { key, mostItems, name, page, type Route, row } from './route.ts';
+import { withoutTexts } from './texts.ts';
 
-/** What the API needs of sessions. */
-export type Offered = Pick<Sessions, 'contact' | 'closed' | 'explain' | 'end' | 'live' | 'stats' | 'on'> & {
-  readonly settings: LiveSettings;
-};
-
-/** One request that may be answered. */
-export interface Call<Query = never, Body = never> {
-  readonly sessions: Offered;
-  /** The conversation or the session that the path names; empty where it names none. */
-  readonly name: string;
-  readonly query: Query;
-  readonly body: Body;
-  /** Who asks. */
-  readonly by: string;
-  /** Whether texts are left out. */
-  readonly redact: boolean;
-}
-
-/** One row of the table that requests are found and checked by, and that the description is made of. */
-export interface Route {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** `{key}` is a conversation's key, `{session}` a session's id; each is one segment. */
-  readonly path: string;
-  readonly summary: string;
-  readonly query: Forms;
-  /** Which parameters of the query must be there. */
-  readonly required: readonly string[];
-  /** Absent: no body, or an empty object. */
-  readonly body?: Schema | undefined;
-  /** Name of the shape it answers with; `'events'`: it does not end. */
-  readonly answer: string;
-  readonly run: (call: Call) => unknown;
-}
-
-interface Row<Query extends Forms, Body extends Forms> extends Omit<Route, 'query' | 'required' | 'body' | 'run'> {
-  readonly query?: Query;
-  readonly body?: Body;
-  /** Which members of the body or the query must be there. */
-  readonly required?: readonly (keyof (Query & Body) & string)[];
-  readonly run: (call: Call<Values<Query>, Values<Body>>) => unknown;
-}
-
-/** Largest page. */
-const mostItems = 500;
-const limit = integer(1, mostItems, { default: 100 });
-const after = text(4_096, { description: 'The `next` of the page before' });
-const page = { limit, after };
-const name = text(512);
 /** Session time that a date can have. */
 const instant = integer(0, 8_640_000_000_000_000, { description: 'Session time, epoch ms' });
-const key = text(20_000, { description: 'Key of a conversation' });
 const settings: Form<object> = { type: 'object' };
 const groups = oneOf('day', 'endpoint', 'channel', 'reason', 'outcome', 'interactive', 'developer', 'billable');
 
@@ -83,10 +35,7 @@ export const routes: readonly Route[] = [
     path: '/contacts/{key}/export',
     summary: 'Everything that is kept of a contact, without tokens',
     answer: 'ContactExport',
-    async run({ sessions, name: of, redact }) {
-      const all = await sessions.contact(of).export();
-      return redact ? withoutTextsOfAll(all) : all;
-    },
+    run: ({ sessions, name: of, redact }) => exportText(sessions.clock.now(), sessions.contact(of).exportParts(), redact),
   }),
   row({
     method: 'POST',
@@ -123,7 +72,7 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: '/sessions/{session}',
     summary: 'A session that is over, and why it ended',
-    answer: 'ClosedSession',
+    answer: 'ExplainedSession',
     run: async ({ sessions, name: id }) => (await sessions.closed(id)) ?? unknown(),
   }),
   row({
@@ -152,12 +101,13 @@ export const routes: readonly Route[] = [
     path: '/conversations/{key}/end',
     summary: 'Ends the live session, with reason `api`',
     answer: 'Ended',
-    async run({ sessions, name: of }) {
+    async run({ sessions, name: of, by }) {
       // A conversation that nobody knows stays unknown.
       const { session } = await sessions.explain(of);
-      return { ended: session !== undefined && (await sessions.end(of)) };
+      return { ended: session !== undefined && (await sessions.end(of, { by })) };
     },
   }),
+  ...deskRoutes,
   row({
     method: 'GET',
     path: '/live',
@@ -225,15 +175,6 @@ export const routes: readonly Route[] = [
     run: () => undefined,
   }),
 ];
-
-/** A row whose types are kept from its forms to its `run`; from here on only the forms count. */
-function row<Query extends Forms = Forms, Body extends Forms = Forms>(given: Row<Query, Body>): Route {
-  const { query = {}, body, required = [], run, ...rest } = given;
-  const needed = required.filter((one) => body !== undefined && Object.hasOwn(body, one));
-  const demanded = required.filter((one) => Object.hasOwn(query, one));
-  const schema: Schema | undefined = body && { type: 'object', properties: body, required: needed, additionalProperties: false };
-  return { ...rest, query, required: demanded, ...(schema && { body: schema }), run: run as Route['run'] };
-}
 
 function unknown(): never {
   throw new Refused(404, 'No session of this name is kept.');

@@ -19,9 +19,29 @@ const whole = (properties: Readonly<Record<string, Schema>>, ...optional: readon
 });
 
 const place = { session: word, channel: word, endpoint: word, key: word, user: word };
+const because: Schema = { type: 'array', items: word, description: 'Why, in plain sentences; times are UTC' };
 const chosen = { effectiveMs: ms, level: word, inputs: list(anything), cap: anything };
 const percentiles = whole({ p50: ms, p90: ms, p99: ms });
 const changed = whole({ by: word, at });
+
+const closed = {
+  ...place,
+  reason: word,
+  startedAt: at,
+  endedAt: at,
+  closedAt: at,
+  deadline: at,
+  message: word,
+  interactive: yes,
+  developer: yes,
+  billable: yes,
+  turns: count,
+  outcome: word,
+  agent: word,
+  by: word,
+  why: named('Why'),
+};
+const mayLack = ['user', 'deadline', 'outcome', 'agent', 'by', 'why'] as const;
 
 /** What the API answers with, by name. */
 export const shapes: Readonly<Record<string, Schema>> = {
@@ -49,35 +69,21 @@ export const shapes: Readonly<Record<string, Schema>> = {
   ),
   LivePage: whole({ sessions: list(named('LiveSession')), next }, 'next'),
   Why: whole(
-    { ...chosen, lastActivityAt: at, extendedMs: ms, maxDurationMs: ms, change: anything },
+    {
+      ...chosen,
+      ...{ lastActivityAt: at, extendedMs: ms, maxDurationMs: ms },
+      ...{ lastWordAt: at, answeredAt: at, closeAfterMs: ms, change: anything },
+    },
     'cap',
     'extendedMs',
     'maxDurationMs',
+    'lastWordAt',
+    'answeredAt',
+    'closeAfterMs',
     'change',
   ),
-  ClosedSession: whole(
-    {
-      ...place,
-      reason: word,
-      startedAt: at,
-      endedAt: at,
-      closedAt: at,
-      deadline: at,
-      message: word,
-      interactive: yes,
-      developer: yes,
-      billable: yes,
-      turns: count,
-      outcome: word,
-      agent: word,
-      why: named('Why'),
-    },
-    'user',
-    'deadline',
-    'outcome',
-    'agent',
-    'why',
-  ),
+  ClosedSession: whole(closed, ...mayLack),
+  ExplainedSession: whole({ ...closed, because }, ...mayLack),
   Contact: whole(
     {
       key: word,
@@ -89,7 +95,7 @@ export const shapes: Readonly<Record<string, Schema>> = {
   ),
   Identities: whole({ identities: list(word) }),
   ContactExport: whole({ at, identities: list(anything), sessions: list(anything) }),
-  ErasureReport: whole({ conversations: count, sessions: count, lines: count }),
+  ErasureReport: whole({ conversations: count, sessions: count, lines: count, settings: count }),
   TranscriptLine: whole(
     {
       ...place,
@@ -115,17 +121,26 @@ export const shapes: Readonly<Record<string, Schema>> = {
       owner: word,
       desk: word,
       agent: word,
+      givenBy: word,
       clock: { type: 'string', enum: ['user', 'agent', 'customer', 'nobody'] },
       session: anything,
       timers: list(whole({ what: word, at })),
+      because,
     },
     'cap',
     'owner',
     'desk',
     'agent',
+    'givenBy',
     'session',
   ),
   Ended: whole({ ended: yes }),
+  Agent: whole({ id: word, online: yes, capacity: count, load: count, chosenAt: at }, 'capacity', 'chosenAt'),
+  Desk: whole({ name: word, agents: list(named('Agent')) }),
+  Desks: whole({ desks: list(named('Desk')) }),
+  DeskConversation: whole({ key: word, session: word, since: at, agent: word, waits: yes }, 'agent'),
+  DeskConversations: whole({ conversations: list(named('DeskConversation')), next }, 'next'),
+  Changed: whole({ changed: yes }),
   StatsRow: whole(
     {
       group: anything,

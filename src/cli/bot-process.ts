@@ -13,6 +13,6 @@ export interface BotProcessOptions {
 // The code of the child processes that scenarios are played in.
 serveProcesses(async (given) => {
   const { url, run, folders } = given as BotProcessOptions;
-  const { store, close } = await openStore(url, run);
-  return { cast: sampleCast(folders), store, close };
+  const { store, archive, close } = await openStore(url, run);
+  return { cast: sampleCast(folders), store, archive, close };
 });

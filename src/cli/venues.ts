@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Store } from '../middleware/store.ts';
 import { type Children, children } from '../simulator/scenario/children.ts';
 import { hasDeath, type Scenario } from '../simulator/scenario/format.ts';
 import { inChildren, type Place } from '../simulator/scenario/in-children.ts';
@@ -33,9 +34,15 @@ export function sampleVenue(scenario: Scenario, processes: Children, options: Ve
   const { store = hasDeath(scenario) ? undefined : 'memory', folders = {} } = options;
   if (store === 'memory') {
     if (options.keep) options.kept?.('nothing, for memory ends with the run');
-    return inThisProcess(sampleCast(folders), keyvStore());
+    return inThisProcess(sampleCast(folders), inMemory(scenario));
   }
   return inChildren(processes, () => (store === undefined ? inTemporaryFile(options) : inStore(store, options)));
+}
+
+/** To each of several processes it is a store that others share. */
+function inMemory({ processes }: Scenario): Store {
+  const store = keyvStore();
+  return processes === 1 ? store : { ...store, capabilities: { ...store.capabilities, scope: 'shared' } };
 }
 
 async function inStore(url: string, { folders = {}, keep = false, kept = () => {} }: VenueOptions): Promise<Place> {

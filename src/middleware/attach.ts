@@ -6,6 +6,7 @@ import { heed } from './heed.ts';
 import { hasTurn, reasonWithout } from './intake.ts';
 import { newJob, type Place } from './job.ts';
 import { overhear } from './outside.ts';
+import type { Running } from './running.ts';
 import { senderKey } from './sending.ts';
 import type { Sessions } from './sessions.ts';
 import { type Said, spoken } from './transcript.ts';
@@ -48,30 +49,38 @@ export function attach<Request, Data, Endpoint extends string>(
     return key === undefined ? undefined : { channel: name, endpoint, key, policy };
   };
 
+  const withoutTurn = async (delivery: Delivery, about: Activity | undefined): Promise<Outcome> => {
+    const endpoint = about && route(about);
+    if (about?.kind === 'lifecycle' && endpoint !== undefined) await heed(engine, endpoint, delivery, about);
+    if (about) engine.hosts.explain(delivery.hosts, reasonWithout(about, endpoint));
+    await delivery.pass();
+    return passed;
+  };
+
+  /** The host calls its middleware again inside the turn: waiting for our own lease would never end. */
+  const joined = async (delivery: Delivery, { turn }: Running): Promise<Outcome> => {
+    engine.hosts.bind(delivery.hosts, turn);
+    const work = delivery.run(turn);
+    turn.waitUntil(work.catch(() => {}));
+    await work;
+    return { verdict: 'run', saved: Promise.resolve(true) };
+  };
+
+  const arrived = (delivery: Delivery, arrivedAt: number): Promise<Outcome> => {
+    const [about] = delivery.activities;
+    const place = about && placeOf(about);
+    if (about === undefined || place === undefined) return withoutTurn(delivery, about);
+    const current = engine.current(place.key);
+    if (current !== undefined) return joined(delivery, current);
+    const waitMs = delivery.waitMs ?? capabilities.ackWithinMs - marginMs;
+    return engine.take(newJob(delivery, about, { ...place, waitMs, arrivedAt }));
+  };
+
   const turn = async (delivery: Delivery): Promise<Outcome> => {
     const arrivedAt = engine.clock.now();
     const settled = engine.settled();
     if (settled !== undefined) await settled;
-    const [about] = delivery.activities;
-    const place = about && placeOf(about);
-    if (about === undefined || place === undefined) {
-      const endpoint = about && route(about);
-      if (about?.kind === 'lifecycle' && endpoint !== undefined) await heed(engine, endpoint, delivery, about);
-      if (about) engine.hosts.explain(delivery.hosts, reasonWithout(about, endpoint));
-      await delivery.pass();
-      return passed;
-    }
-    const current = engine.current(place.key);
-    if (current !== undefined) {
-      // The host calls its middleware again inside the turn: waiting for our own lease would never end.
-      engine.hosts.bind(delivery.hosts, current.turn);
-      const work = delivery.run(current.turn);
-      current.turn.waitUntil(work.catch(() => {}));
-      await work;
-      return { verdict: 'run', saved: Promise.resolve(true) };
-    }
-    const waitMs = delivery.waitMs ?? capabilities.ackWithinMs - marginMs;
-    return engine.take(newJob(delivery, about, { ...place, waitMs, arrivedAt }));
+    return arrived(delivery, arrivedAt);
   };
 
   const fixed = typeof options.endpoint === 'function' ? undefined : (options.endpoint ?? name);

@@ -62,7 +62,7 @@ async function found(
   const stop = keepAlive(shell.store, lease, () => {});
   try {
     const agent = await findAgent(shell, desk, key, session, wanted);
-    return agent === undefined ? { do: 'stick' } : { do: 'assign', desk: desk.name, agent, by: 'desk' };
+    return agent === undefined ? { do: 'stick' } : { do: 'assign', desk: desk.name, agent, chosenBy: 'desk' };
   } finally {
     stop();
   }

@@ -100,21 +100,26 @@ export function conductor({ clock, hosts, vault, desks }: Stage, report: (error:
         task.work,
         vault,
       );
-      const { promise: late, reject } = Promise.withResolvers<never>();
-      const unwatch = watch(job, one, reject);
+      let tooLate: (error: Error) => void = () => {};
+      const timely = <V>(promise: Promise<V>): Promise<V> =>
+        new Promise((resolve, reject) => {
+          tooLate = reject;
+          promise.then(resolve, reject);
+        });
+      const unwatch = watch(job, one, (error) => tooLate(error));
       const end = (failed: boolean): Promise<boolean> => {
         unwatch();
         return task.settle(one, failed);
       };
       let value: T;
       try {
-        value = await Promise.race([returned, late]);
+        value = await timely(returned);
       } catch (error) {
         await end(true);
         throw error;
       }
       if (!one.pending() && !one.failed()) return { value, saved: Promise.resolve(await end(false)) };
-      const over = Promise.race([one.over(), late]).then(
+      const over = timely(one.over()).then(
         () => false,
         (error) => {
           report(error, job);

@@ -1,13 +1,14 @@
+import { checkActor } from './actor.ts';
 import type { ClosedSession, TranscriptPage } from './archive.ts';
 import { partsOf } from './core/activity.ts';
-import type { ConversationRecord } from './core/conversation.ts';
-import type { SessionState } from './core/session.ts';
 import type { Engine } from './engine.ts';
 import { type ErasureReport, erase } from './erasure.ts';
 import { AdjournError } from './errors.ts';
+import { type ContactExport, type ExportPart, exported, exportParts } from './export.ts';
 import { linked, linkTogether, unlink } from './links.ts';
 import { type LiveSession, liveSession } from './live.ts';
 import { lookUp } from './outside.ts';
+import type { SettingsSync } from './settings-sync.ts';
 
 /** A session of a contact: one that is not closed yet, or one from the archive. */
 export type ContactSession = LiveSession | (ClosedSession & { readonly state: 'closed' });
@@ -17,21 +18,6 @@ export interface ContactPage {
   readonly sessions: readonly ContactSession[];
   /** For `after`; absent on the last page. */
   readonly next?: string | undefined;
-}
-
-/** Everything that is kept of a contact, as JSON. Tokens are left out: only the names of their profiles are told. */
-export interface ContactExport {
-  readonly at: number;
-  readonly identities: readonly {
-    readonly key: string;
-    readonly session?: Omit<SessionState, 'closing'> | undefined;
-    readonly variables: ConversationRecord['variables'];
-    readonly authProfiles: readonly string[];
-    readonly address?: ConversationRecord['address'];
-    readonly locale?: string | undefined;
-    readonly unreachable?: string | undefined;
-  }[];
-  readonly sessions: readonly (ContactSession & { readonly transcript: TranscriptPage['lines'] })[];
 }
 
 /** What one contact went through, on all endpoints they are known by. */
@@ -50,18 +36,24 @@ export interface Contact {
   link(other: string): Promise<void>;
   /** Notes that this conversation is with nobody else. */
   unlink(): Promise<void>;
-  /** Everything that is kept of them. @throws AdjournError `STORE_UNAVAILABLE` */
+  /** Everything that is kept of them, in memory as a whole. @throws AdjournError `STORE_UNAVAILABLE` */
   export(): Promise<ContactExport>;
+  /**
+   * The same piece by piece, for contacts with a long history: what is not asked for is not read, and no more than a page is held.
+   * Each call begins anew.
+   * @throws AdjournError `STORE_UNAVAILABLE` from the iteration
+   */
+  exportParts(): AsyncIterable<ExportPart>;
   /**
    * Removes everything that is kept of them, linked identities included; a message that comes late brings nothing back.
    * A process that dies in the middle leaves the rest to the worker of another.
    * @param options `by`: who asked for it, for the event
-   * @throws AdjournError `STORE_UNAVAILABLE`: what is left is done later
+   * @throws AdjournError `STORE_UNAVAILABLE`: what is left is done later; `ADJ_CONFIG_INVALID`
    */
   erase(options: { readonly by: string }): Promise<ErasureReport>;
 }
 
-export function contactOf(engine: Engine, key: string): Contact {
+export function contactOf(engine: Engine, sync: SettingsSync, key: string): Contact {
   const identities = () => linked(engine, key);
   const sessions: Contact['sessions'] = async (page = {}) => {
     const keys = await identities();
@@ -80,6 +72,9 @@ export function contactOf(engine: Engine, key: string): Contact {
     await engine.scribe.flush();
     return engine.archive === undefined ? { lines: [] } : engine.archive.transcript({ session, ...page });
   };
+  const parts = async function* (): AsyncGenerator<ExportPart, void, void> {
+    yield* exportParts(engine, await identities(), sessions);
+  };
   return {
     key,
     identities,
@@ -90,21 +85,12 @@ export function contactOf(engine: Engine, key: string): Contact {
       throw new AdjournError('ADJ_CONFIG_INVALID', 'This is no key of a conversation.', { where: other });
     },
     unlink: () => unlink(engine, key),
-    async export() {
-      const keys = await identities();
-      const records = await Promise.all(keys.map(async (one) => ({ key: one, record: (await lookUp(engine, one)).record })));
-      const all = await allOf((after) => sessions({ after }), 'sessions');
-      const told = all.map(async (one) => ({
-        ...one,
-        transcript: await allOf((after) => transcript(one.session, { after }), 'lines'),
-      }));
-      return {
-        at: engine.clock.now(),
-        identities: records.flatMap(({ key: one, record }) => (record === undefined ? [] : [exported(one, record)])),
-        sessions: await Promise.all(told),
-      };
+    exportParts: parts,
+    export: () => exported(engine.clock.now(), parts()),
+    async erase({ by }) {
+      checkActor(by, 'erase');
+      return erase(engine, sync, key, by);
     },
-    erase: ({ by }) => erase(engine, key, by),
   };
 }
 
@@ -124,34 +110,4 @@ async function unarchived(engine: Engine, keys: readonly string[]): Promise<Cont
     }),
   );
   return found.flat().sort((a, b) => b.startedAt - a.startedAt);
-}
-
-function exported(key: string, record: ConversationRecord): ContactExport['identities'][number] {
-  const { session, variables, auth, address, locale, unreachable } = record;
-  const { closing: _steps, ...shown } = session ?? {};
-  return {
-    key,
-    ...(session === undefined ? {} : { session: shown as Omit<SessionState, 'closing'> }),
-    variables,
-    authProfiles: Object.keys(auth),
-    ...(address === undefined ? {} : { address }),
-    ...(locale === undefined ? {} : { locale }),
-    ...(unreachable === undefined ? {} : { unreachable }),
-  };
-}
-
-/** Every item of every page. */
-async function allOf<Name extends string, Item>(
-  pageAfter: (
-    after: string | undefined,
-  ) => Promise<Readonly<Record<Name, readonly Item[]>> & { readonly next?: string | undefined }>,
-  name: Name,
-): Promise<Item[]> {
-  const all: Item[] = [];
-  for (let after: string | undefined, more = true; more; more = after !== undefined) {
-    const page = await pageAfter(after);
-    all.push(...page[name]);
-    after = page.next;
-  }
-  return all;
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { type Actor, actorOf } from './actor.ts';
 import { attendRoom } from './attend-desk.ts';
 import { messageKey, resultOf } from './closer.ts';
 import { type DeskChange, outsideDesk } from './core/desk.ts';
@@ -9,7 +10,7 @@ import type { Engine } from './engine.ts';
 import { AdjournError } from './errors.ts';
 import { storedJob } from './outside.ts';
 import { sendTo } from './sending.ts';
-import { whereOf } from './shell.ts';
+import { realNow, whereOf } from './shell.ts';
 import { spoken } from './transcript.ts';
 import type { HandoffTo, Turn } from './turn.ts';
 
@@ -57,8 +58,12 @@ export interface DeskConversation {
  */
 export interface Desk {
   readonly name: string;
-  /** Notes that an agent is there, or is not. Conversations that wait for somebody are offered again. @throws AdjournError `ADJ_NO_AGENT` */
-  presence(agent: string, state: 'online' | 'offline'): Promise<void>;
+  /**
+   * Notes that an agent is there, or is not. Conversations that wait for somebody are offered again.
+   * @param options `by`: who says so, where that is not the agent; told by the event
+   * @throws AdjournError `ADJ_NO_AGENT`
+   */
+  presence(agent: string, state: 'online' | 'offline', options?: Actor): Promise<void>;
   /** Agents with their presence and load, as they are now. */
   agents(): Promise<readonly Agent[]>;
   /** Conversations in the queue and with agents, the oldest first. */
@@ -66,15 +71,17 @@ export interface Desk {
   /**
    * Gives the live session to people. In the queue it changes the desk and who is wanted; while an agent has it, nothing.
    * @param to see `session.handoff`. @default 'rule'
+   * @param options `by`: who does it, where that is none of the agents; told by the events, and by `explain`
    * @returns whether it changed anything
    * @throws AdjournError `ADJ_NO_AGENT` for somebody who is not of this desk
    */
-  handoff(key: string, to?: HandoffTo): Promise<boolean>;
+  handoff(key: string, to?: HandoffTo, options?: Actor): Promise<boolean>;
   /**
    * Gives the live session to an agent who takes it, from the bot, the queue or a colleague, of this desk or another.
+   * @param options `by`: who gives it to them, as with `handoff`
    * @throws AdjournError `ADJ_NO_AGENT` where they are offline or have no room, `ADJ_NO_SESSION`
    */
-  assign(key: string, agent: string): Promise<void>;
+  assign(key: string, agent: string, options?: Actor): Promise<void>;
   /**
    * Sends an agent's reply to the customer through the channel's adapter, and notes it. Whoever replies where nobody has the
    * conversation takes it.
@@ -90,10 +97,10 @@ export interface Desk {
    * beyond their capacity. @returns whether a session was live
    */
   agentReplied(key: string, agent: string): Promise<boolean>;
-  /** The bot answers again, and its clock begins anew. @returns whether people owned the session */
-  returnToBot(key: string): Promise<boolean>;
-  /** Ends the live session with reason `agent`. @returns whether one was live */
-  close(key: string, options?: { readonly outcome?: string | undefined }): Promise<boolean>;
+  /** The bot answers again, and its clock begins anew. @param options `by`: who does it @returns whether people owned the session */
+  returnToBot(key: string, options?: Actor): Promise<boolean>;
+  /** Ends the live session with reason `agent`. @param options `by`: who does it, kept with the closed session @returns whether one was live */
+  close(key: string, options?: Actor & { readonly outcome?: string | undefined }): Promise<boolean>;
 }
 
 /** @throws AdjournError `ADJ_CONFIG_INVALID` where two agents have one name, a capacity is none, or the desk's name is none */
@@ -127,13 +134,17 @@ export function openDesk<Data>(engine: Engine, name: string, options: DeskOption
 
   return {
     name,
-    async presence(agent, state) {
+    async presence(agent, state, options = {}) {
       known(agent);
-      await changeDesk(engine, name, (record) => {
+      const who = actorOf(options, 'presence');
+      const isNews = await changeDesk(engine, name, (record) => {
         const next = present(record, agent, state === 'online');
         const calls = state === 'online' && waitingPlaces(next).length > 0;
-        return { record: calls ? withOffers(next) : next, result: undefined };
+        return { record: calls ? withOffers(next) : next, result: next !== record };
       });
+      if (!isNews) return;
+      const origin = { at: engine.clock.now(), decidedAt: realNow(), channel: 'desk', endpoint: 'all' };
+      engine.emitter.emit({ type: 'presence', ...origin, desk: name, agent, state, ...who });
     },
     agents: async () => agentsOf(await readDesk(engine, name), setup.capacities),
     async conversations() {
@@ -144,14 +155,18 @@ export function openDesk<Data>(engine: Engine, name: string, options: DeskOption
         )
         .sort((a, b) => a.since - b.since);
     },
-    handoff: (key, to) => within(key, (draft) => handOff(draft, name, to)),
-    assign: (key, agent) =>
+    async handoff(key, to, options = {}) {
+      const who = actorOf(options, 'handoff');
+      return within(key, (draft) => handOff(draft, name, to, who));
+    },
+    assign: (key, agent, options = {}) =>
       within(key, async (draft) => {
         known(agent);
+        const who = actorOf(options, 'assign');
         const { handover } = live(draft);
         if (handover?.desk === name && handover.agent === agent) return;
         await seat(draft, agent, true);
-        atDesk(draft, { do: 'assign', desk: name, agent, by: 'agent' });
+        atDesk(draft, { do: 'assign', desk: name, agent, chosenBy: 'agent', ...who });
       }),
     reply: (key, { agent, message, id = randomUUID() }) =>
       within(key, async (draft) => {
@@ -170,14 +185,19 @@ export function openDesk<Data>(engine: Engine, name: string, options: DeskOption
         engine.current(draft.key)?.said.push(spoken({ text, delivery: resultOf(sent) }, 'agent', engine.clock.now(), agent));
       }),
     agentReplied: (key, agent) => changed(key, { do: 'answer', desk: name, agent }),
-    returnToBot: (key) => changed(key, { do: 'handBack' }),
-    close: (key, { outcome } = {}) =>
-      within(key, (draft) => {
+    async returnToBot(key, options = {}) {
+      const who = actorOf(options, 'returnToBot');
+      return changed(key, { do: 'handBack', ...who });
+    },
+    async close(key, { outcome, ...options } = {}) {
+      const who = actorOf(options, 'close');
+      return within(key, (draft) => {
         if (draft.record.session === undefined) return false;
         if (outcome !== undefined) change(draft, (session) => ({ ...session, outcome }));
-        draft.closing ??= { at: draft.now(), reason: 'agent' };
+        draft.closing ??= { at: draft.now(), reason: 'agent', ...who };
         return true;
-      }),
+      });
+    },
   };
 }
 

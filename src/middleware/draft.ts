@@ -1,3 +1,4 @@
+import type { Actor } from './actor.ts';
 import type { Clock } from './clock.ts';
 import type { ConversationRecord } from './core/conversation.ts';
 import { type DeskChange, outsideDesk } from './core/desk.ts';
@@ -21,7 +22,7 @@ export interface Draft {
   /** `open`: changes are saved with the turn. `shared`: only by `turn.update`. `closing`: auth profiles may be cleared. `ended`: not any more. */
   state: 'open' | 'shared' | 'closing' | 'ended';
   /** Set by `session.close()` and the like: the session ends with the turn. */
-  closing: { readonly at: number; readonly reason: 'bot' | 'agent' } | undefined;
+  closing: { readonly at: number; readonly reason: 'bot' | 'agent'; readonly by?: string | undefined } | undefined;
   /** What happened at desks during the turn, to be told once it is saved. */
   readonly told: SessionEvent[];
   /** The agents of each desk that this process knows. */
@@ -116,14 +117,14 @@ export function change(draft: Draft, next: (session: SessionState) => SessionSta
  * @returns whether anything has changed
  * @throws AdjournError `ADJ_NO_DESK`, `ADJ_NO_AGENT`
  */
-export function handOff(draft: Draft, name: string, to: HandoffTo = 'rule'): boolean {
+export function handOff(draft: Draft, name: string, to: HandoffTo = 'rule', who: Actor = {}): boolean {
   const desk = draft.desks.get(name);
   if (desk === undefined && name !== outsideDesk) throw noDesk(name);
   if (typeof to === 'object' && !desk?.capacities.has(to.agent)) {
     throw new AdjournError('ADJ_NO_AGENT', 'This desk has no such agent.', { where: `desk ${name}, agent ${to.agent}` });
   }
   const wanted = to === 'queue' ? {} : { wanted: to === 'rule' ? {} : { agent: to.agent } };
-  return atDesk(draft, { do: 'handOff', desk: name, ...wanted });
+  return atDesk(draft, { do: 'handOff', desk: name, ...wanted, ...who });
 }
 
 export function noDesk(name: string): AdjournError {

@@ -14,7 +14,7 @@ import { leftBehind, receive } from './inbox.ts';
 import type { Intake } from './intake.ts';
 import { idsOf, type Job } from './job.ts';
 import type { Slot } from './mailbox.ts';
-import type { Facts } from './observer.ts';
+import { type Facts, nobody } from './observer.ts';
 import type { Held } from './records.ts';
 import type { Running } from './running.ts';
 import { shared } from './shared.ts';
@@ -57,10 +57,10 @@ export function createEngine(parts: ShellParts): Engine {
     return undefined;
   };
 
-  const decided = async (job: Job, held: Held): Promise<Intake> => {
+  const decided = (job: Job, held: Held): Intake | Promise<Intake> => {
     const taken = shell.decide(job, held.record);
     if (!taken.asks) return taken;
-    return shell.decide(job, held.record, { returns: await classifyReturn(shell, job, taken.record) });
+    return classifyReturn(shell, job, taken.record).then((returns) => shell.decide(job, held.record, { returns }));
   };
 
   /** Decides and runs one job under the lease it holds. */
@@ -69,9 +69,10 @@ export function createEngine(parts: ShellParts): Engine {
       const conducted = await proactive(job, held);
       return conducted ? { verdict: 'run', saved: conducted.saved } : { verdict: 'pass', saved: Promise.resolve(true) };
     }
-    const first = await decided(job, held);
+    const asked = decided(job, held);
+    const first = asked instanceof Promise ? await asked : asked;
     if (first.deliver.length === 0) return answerOnly(shell, job, held, first);
-    const kept = await receive(shell, job, held);
+    const kept = job.policy.inbox === 'durable' ? await receive(shell, job, held) : { job, held };
     const taken = kept.held === held ? first : await decided(kept.job, kept.held);
     note({ session: taken.record.session?.id, previous: taken.record.session?.previous?.id });
     const { saved } = await exclusive(shell, kept.job, kept.held, taken, workOf(shell, job, taken));
@@ -127,8 +128,8 @@ export function createEngine(parts: ShellParts): Engine {
       return take({ ...job, key: held.record.movedTo }, note);
     }
     try {
-      held = await adopt(shell, job, held);
-      held = await catchUp(job, held, slot);
+      if (held.record === null) held = await adopt(shell, job, held);
+      if (held.record?.inbox !== undefined) held = await catchUp(job, held, slot);
       if (held === undefined) return shared(shell, job, slot, await book.peek(job));
       const outcome = await perform(job, held, note);
       if (outcome.verdict === 'pass') {
@@ -145,12 +146,14 @@ export function createEngine(parts: ShellParts): Engine {
 
   return Object.assign(shell, {
     current: shell.stage.current,
-    take: (job: Job) =>
-      shell.observer.around('turn', { channel: job.channel, endpoint: job.endpoint }, async (note) => {
+    take: (job: Job) => {
+      if (shell.observer === nobody) return take(job, () => {});
+      return shell.observer.around('turn', { channel: job.channel, endpoint: job.endpoint }, async (note) => {
         const outcome = await take(job, note);
         note({ verdict: outcome.verdict });
         return outcome;
-      }),
+      });
+    },
     visit: <T>(job: Job, work: (turn: Turn) => Promise<T>) =>
       shell.underLease(job, async (held, place) => {
         const aged = expire(held.record ?? newRecord(), place.policy, clock.now(), clock.now());

@@ -59,6 +59,35 @@ export class AdjournError extends Error {
   }
 }
 
+/** So many causes are followed: they may be circular. */
+const longestChain = 5;
+
+/**
+ * What a driver threw, as the cause of an error of ours: name, message, code and stack, and those of its own causes. What else hangs on
+ * it may be a statement with its values or a row, so it stays behind.
+ */
+export function bare(thrown: unknown, links = longestChain): Error {
+  if (!(thrown instanceof Error)) return new Error(`Something of type ${typeof thrown} was thrown.`);
+  const { name, message, stack, cause } = thrown;
+  const error = new Error(message, cause === undefined || links === 1 ? undefined : { cause: bare(cause, links - 1) });
+  return Object.assign(error, { name, stack }, 'code' in thrown ? { code: thrown.code } : {});
+}
+
+/** Names what was thrown without its words, which may quote anything: by its code, or its class. */
+export function nameOf(thrown: unknown): string {
+  if (typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string') return thrown.code;
+  return thrown instanceof Error ? thrown.name : typeof thrown;
+}
+
+/**
+ * What came of a message of ours whose sending threw. A vendor's SDK may have hung the whole request on its error, text and token
+ * included, so nothing of it but its name is passed on.
+ */
+export function unsent(thrown: unknown, where: string | undefined): AdjournError {
+  if (isAdjournError(thrown)) return thrown;
+  return new AdjournError('ADJ_SEND_FAILED', `Sending threw ${nameOf(thrown)}.`, { where });
+}
+
 /** Whether a thrown value is ours, and of one of the given codes if any are given. Works across the ESM and CommonJS copies. */
 export function isAdjournError(value: unknown, ...codes: ErrorCode[]): value is AdjournError {
   if (!(value instanceof Error) || value.name !== 'AdjournError') return false;

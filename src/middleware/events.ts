@@ -16,7 +16,7 @@ export interface EventOrigin {
 }
 
 /** Every event of {@link Sessions.on}. */
-export type AdjournEvent = EventOrigin & (SessionEvent | Degraded | SaveFailed | Erased | SettingsChanged | Failure);
+export type AdjournEvent = EventOrigin & (SessionEvent | Degraded | SaveFailed | Presence | Erased | SettingsChanged | Failure);
 export type EventName = AdjournEvent['type'];
 
 /** A turn ran while the store was out. */
@@ -32,6 +32,16 @@ export interface SaveFailed {
   readonly code: ErrorCode;
 }
 
+/** An agent came to a desk, or left it. */
+export interface Presence {
+  readonly type: 'presence';
+  readonly desk: string;
+  readonly agent: string;
+  readonly state: 'online' | 'offline';
+  /** Who said so, where that is told. */
+  readonly by?: string;
+}
+
 /** A contact was erased, with everything that was kept of them. `key` is one of the conversations. */
 export interface Erased {
   readonly type: 'erased';
@@ -39,6 +49,7 @@ export interface Erased {
   readonly conversations: number;
   readonly sessions: number;
   readonly lines: number;
+  readonly settings: number;
 }
 
 /** Settings were changed while running, here or in another process; from now on they count in this one. `at` is when they were changed. */
@@ -49,9 +60,10 @@ export interface SettingsChanged {
   readonly by: string;
 }
 
-/** Something went wrong that has no other place to go. Never holds message text. */
+/** Something went wrong that has no other place to go. */
 export interface Failure {
   readonly type: 'error';
   readonly code: ErrorCode | 'HANDLER_FAILED';
+  /** An error of ours holds no text and no token. What the bot's own code threw is passed on as it is: with `HANDLER_FAILED`, or as the cause of `ADJ_HOOK_FAILED`. */
   readonly error: unknown;
 }

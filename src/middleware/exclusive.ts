@@ -6,6 +6,7 @@ import { transition } from './core/transition.ts';
 import { clearSeats } from './desk-room.ts';
 import { type Draft, noDesk, unchanged } from './draft.ts';
 import { hookLimitMs, limited } from './hooks.ts';
+import { noteInFlight } from './in-flight.ts';
 import type { Intake } from './intake.ts';
 import { type Job, patienceMs } from './job.ts';
 import { keepAlive } from './lease.ts';
@@ -25,7 +26,7 @@ export function exclusive<T>(
   const { policy } = job;
   const decidedAt = realNow();
   const restores = policy.onError === 'drop';
-  let stopRenewal = () => {};
+  let atEase = () => {};
   const { record, deliver: activities, counts, lateBy } = taken;
   return shell.stage.conduct(
     {
@@ -39,7 +40,7 @@ export function exclusive<T>(
       restores,
       work: withStartHook(shell, job, taken, work),
       async settle({ draft, end, said }, failed) {
-        stopRenewal();
+        atEase();
         const now = shell.clock.now();
         const isDropped = failed && restores;
         const left = isDropped ? unchanged(record, draft) : draft.record;
@@ -58,12 +59,17 @@ export function exclusive<T>(
         }
         // What a desk did not get is not answered: the host tells the vendor that it failed.
         const consumed = failed ? taken.consumed.filter(({ command }) => command !== undefined) : taken.consumed;
-        await shell.answer(job, { ...taken, consumed }, saved);
+        if (consumed.length + taken.dropped.length > 0) await shell.answer(job, { ...taken, consumed }, saved);
         return saved;
       },
     },
     (running) => {
-      stopRenewal = keepAlive(shell.store, held.lease, running.abort);
+      const stopRenewal = keepAlive(shell.store, held.lease, running.abort);
+      const leaveUnnoted = noteInFlight(shell, job, held, running.draft);
+      atEase = () => {
+        stopRenewal();
+        leaveUnnoted();
+      };
     },
   );
 }
@@ -127,7 +133,7 @@ function greets(shell: Shell, job: Job, taken: Intake): boolean {
 /** A refresh is saved and acknowledged first; then the start hook has the new session. */
 async function greeted(shell: Shell, job: Job, held: Held, taken: Intake): Promise<Outcome> {
   const { record, lines } = transcribed(job, taken.record, dialogue(job, taken, [], shell.clock.now()));
-  await shell.book.save(job, held.lease, record);
+  await shell.book.saveOrRelease(job, held.lease, record);
   shell.scribe.note(lines);
   await shell.answer(job, taken, true);
   const rest = { ...taken, record, consumed: [], dropped: [], counts: false };

@@ -54,7 +54,7 @@ function atDesk(engine: Engine, job: Job, before: ConversationRecord | null, abo
   const at = activityTime(about, arrivedAt, policy);
   const changes = {
     agent_replied: { do: 'answer', desk, agent, at },
-    handed_off: { do: 'assign', desk, agent, by: 'agent', elsewhere },
+    handed_off: { do: 'assign', desk, agent, chosenBy: 'agent', elsewhere },
     handed_back: { do: 'handBack' },
     customer_wrote: { do: 'write', desk, agent, at },
   } as const satisfies Record<OfPeople['means'], DeskChange>;

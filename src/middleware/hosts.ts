@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { AdjournError } from './errors.ts';
 import type { Turn } from './turn.ts';
 
@@ -18,14 +19,21 @@ interface Entry {
 }
 
 export function hostRegistry(): Hosts {
-  const entries = new WeakMap<object, Entry>();
+  // A weak map would keep all that hangs on a turn, its host among it, until the next full collection.
+  const mine = Symbol('adjourn');
+  /** Of host objects that take no property, and of proxies, which botbuilder revokes when its turn is over. */
+  const others = new WeakMap<object, Entry>();
+  const known = (host: object): Entry | undefined =>
+    types.isProxy(host) ? others.get(host) : ((host as { [mine]?: Entry })[mine] ?? others.get(host));
   const entryOf = (host: object): Entry => {
-    const entry = entries.get(host) ?? { turns: undefined, reason: '' };
-    entries.set(host, entry);
+    const before = known(host);
+    if (before !== undefined) return before;
+    const entry = { turns: undefined, reason: '' };
+    if (types.isProxy(host) || !Reflect.defineProperty(host, mine, { value: entry })) others.set(host, entry);
     return entry;
   };
   const find = (host: object): Turn | undefined => {
-    const turns = entries.get(host)?.turns;
+    const turns = known(host)?.turns;
     if (!(turns instanceof Map)) return turns;
     throw new AdjournError('ADJ_SEVERAL_CONVERSATIONS', `This request holds events of ${turns.size} conversations.`, {
       hint: 'Ask with one event of it, or use an event handler.',
@@ -53,7 +61,7 @@ export function hostRegistry(): Hosts {
     get(host) {
       const turn = find(host);
       if (turn !== undefined) return turn;
-      const reason = entries.get(host)?.reason;
+      const reason = known(host)?.reason;
       throw new AdjournError('ADJ_NO_SESSION', reason || 'It never passed an adjourn middleware.', {
         hint: reason
           ? 'Use sessions.turn(host), which answers undefined here.'

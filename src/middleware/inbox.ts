@@ -7,16 +7,16 @@ import { senderKey } from './sending.ts';
 import type { Shell } from './shell.ts';
 
 /**
- * Saves a message with its conversation before it is acknowledged (`inbox: 'durable'`), keeping the lease.
+ * Saves a message with its conversation before it is acknowledged (`inbox: 'durable'`), keeping the lease, where its host can do so.
  * @returns the job and what is held, as they go on
  */
 export async function receive(shell: Shell, job: Job, held: Held): Promise<{ readonly job: Job; readonly held: Held }> {
   const { keep, accepted } = job.delivery;
-  if (job.policy.inbox !== 'durable' || keep === undefined || job.receivedAs !== undefined) return { job, held };
+  if (keep === undefined || job.receivedAs !== undefined) return { job, held };
   const id = randomUUID();
   const record = held.record ?? newRecord();
   const kept = { ...record, inbox: [...(record.inbox ?? []), { id, kept: keep, arrivedAt: job.arrivedAt }] };
-  await shell.book.save(job, held.lease, kept);
+  await shell.book.saveOrRelease(job, held.lease, kept);
   accepted?.();
   return { job: { ...job, receivedAs: id }, held: { ...held, record: kept } };
 }

@@ -118,19 +118,30 @@ export function intake(
 }
 
 /** What a session would be born with; made only if one is. */
+class Unborn implements Fresh {
+  readonly #initial: () => unknown;
+  readonly #functions: EndpointFunctions;
+  readonly #user: string | undefined;
+  readonly carry: Fresh['carry'];
+  constructor(initial: () => unknown, functions: EndpointFunctions, user: string | undefined) {
+    this.#initial = initial;
+    this.#functions = functions;
+    this.#user = user;
+    this.carry = functions.carryOver;
+  }
+  get developer() {
+    return this.#functions.developer?.(this.#user);
+  }
+  get id() {
+    return randomUUID();
+  }
+  get data() {
+    return this.#initial();
+  }
+}
+
 export function freshSession(initial: () => unknown, functions: EndpointFunctions = {}, user?: string): Fresh {
-  return {
-    carry: functions.carryOver,
-    get developer() {
-      return functions.developer?.(user);
-    },
-    get id() {
-      return randomUUID();
-    },
-    get data() {
-      return initial();
-    },
-  };
+  return new Unborn(initial, functions, user);
 }
 
 /** Whether an activity can have a turn of its own. */

@@ -1,3 +1,4 @@
+import { checkActor } from './actor.ts';
 import type { ChangedBy, EndpointSettings, OrganizationSettings } from './core/policy.ts';
 import { problemOf } from './core/setting-forms.ts';
 import {
@@ -78,8 +79,6 @@ export interface HistoryQuery {
   readonly after?: number | undefined;
 }
 
-/** Longest name of who makes a change. */
-const longestName = 200;
 /** Largest change, characters of JSON: every process reads all of them again and again. */
 const largestChange = 32_768;
 
@@ -98,7 +97,8 @@ export function liveSettings(shell: Shell, sync: SettingsSync): LiveSettings {
       };
     },
     async set(given, { by, apply = 'live', dryRun = false, expectedVersion }) {
-      checkOptions(by, apply);
+      checkActor(by, 'settings');
+      if (apply !== 'live' && apply !== 'nextSession') throw invalid('settings, apply', "It must be 'live' or 'nextSession'.");
       const stored = await sync.read();
       const change = checked(given, (name) => settings.knows(name) || Object.hasOwn(overridesOf(stored).endpoints, name));
       const next = (from: SettingsRecord): SettingsRecord => {
@@ -132,14 +132,8 @@ function checked(change: SettingsChange, knows: (endpoint: string) => boolean): 
   return JSON.parse(text) as SettingsChange;
 }
 
-function checkOptions(by: unknown, apply: unknown): void {
-  if (typeof by !== 'string' || by.trim() === '' || by.length > longestName || /\p{Cc}/u.test(by))
-    throw invalid('settings, by', `It must be one line of up to ${longestName} characters.`, 'Say who changes the settings.');
-  if (apply !== 'live' && apply !== 'nextSession') throw invalid('settings, apply', "It must be 'live' or 'nextSession'.");
-}
-
-function invalid(where: string, message: string, hint?: string): AdjournError {
-  return new AdjournError('ADJ_CONFIG_INVALID', message, { where, hint });
+function invalid(where: string, message: string): AdjournError {
+  return new AdjournError('ADJ_CONFIG_INVALID', message, { where });
 }
 
 function conflict(version: number, expected: number): AdjournError {

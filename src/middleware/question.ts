@@ -19,12 +19,16 @@ export interface Question {
   withdraw(): void;
 }
 
+/** Signals that nobody has heard of: most questions are answered, and making one costs as much as all the rest of asking. */
+const unused: AbortController[] = [];
+
 /**
  * @param inTurn only when everybody ahead in this process has left; otherwise at once, so that the store knows the order among processes.
  * Either way the answer comes when nobody in this process has answers left to give from a turn before.
  */
 export function ask(store: Store, key: string, options: Omit<BeginOptions, 'signal'>, slot: Slot, inTurn: boolean): Question {
-  const withdrawn = new AbortController();
+  let withdrawal: AbortController | undefined = unused.pop() ?? new AbortController();
+  const { signal } = withdrawal;
   let lease: Lease | undefined;
   let stands = true;
   let isShelved = false;
@@ -43,9 +47,9 @@ export function ask(store: Store, key: string, options: Omit<BeginOptions, 'sign
 
   const asked = async (): Promise<Begun> => {
     if (inTurn && slot.ready !== undefined) await slot.ready;
-    const begun = await store.begin(key, { ...options, signal: withdrawn.signal });
+    const begun = await store.begin(key, { ...options, signal });
     lease = begun.lease;
-    if (withdrawn.signal.aborted) giveBack(lease);
+    if (signal.aborted) giveBack(lease);
     else if (isShelved) keep();
     for (let others = slot.others(); others !== undefined; others = slot.others()) {
       keep();
@@ -70,11 +74,13 @@ export function ask(store: Store, key: string, options: Omit<BeginOptions, 'sign
     use() {
       stands = false;
       stopRenewal();
+      if (withdrawal && !signal.aborted) unused.push(withdrawal);
+      withdrawal = undefined;
     },
     withdraw() {
       stands = false;
       stopRenewal();
-      withdrawn.abort(calledOff);
+      withdrawal?.abort(calledOff);
       if (lease !== undefined) giveBack(lease);
     },
   };

@@ -1,4 +1,4 @@
-import { type Clock, calledOff } from './clock.ts';
+import { after, type Clock } from './clock.ts';
 import { type ConversationRecord, isEmpty, recordVersion } from './core/conversation.ts';
 import { wakeAt } from './core/due.ts';
 import type { Policy } from './core/policy.ts';
@@ -31,6 +31,8 @@ export interface Records {
   peek(job: Job): Promise<ConversationRecord | null>;
   /** Saves and keeps the lease. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE` */
   save(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
+  /** The same for who has nothing more to do where it fails: the lease is given up then. @throws AdjournError as `save` */
+  saveOrRelease(job: Job, lease: Lease, record: ConversationRecord): Promise<void>;
   /** Saves and releases. @throws AdjournError `LEASE_LOST`, `STORE_UNAVAILABLE`; the lease is given up in any case. */
   commit(job: Job, lease: Lease, record: ConversationRecord | null): Promise<void>;
   /** Gives the lease up; if that fails too, it lapses by itself. */
@@ -48,12 +50,27 @@ export function records(
   policyOf: (job: Job) => Policy,
   woken: (at: number) => void,
 ): Records {
-  const slots = new WeakMap<Lease, Slot>();
+  /** Of the leases held, by token. */
+  const slots = new Map<string, Slot>();
   /** From here on the next one may have it, while its holder still has answers to give. */
-  const letGo = (lease: Lease) => slots.get(lease)?.finishes(true);
+  const letGo = ({ token }: Lease) => {
+    slots.get(token)?.finishes(true);
+  };
   const release: Records['release'] = (lease) => {
     letGo(lease);
     return store.release(lease).catch(() => {});
+  };
+
+  const save: Records['save'] = (job, lease, record) =>
+    store.save(lease, record as unknown as StoredRecord, wakeAt(record, policyOf(job), clock.now()));
+
+  /** Whoever noted what it had in flight has died over it: from now on a redelivery is no repetition. */
+  const withoutDead = async (job: Job, lease: Lease, record: ConversationRecord | null): Promise<ConversationRecord | null> => {
+    if (record?.running === undefined) return record;
+    const { running: _dead, ...rest } = record;
+    // Should it fail, the turn's own save says the same.
+    await save(job, lease, rest).catch(() => {});
+    return rest;
   };
 
   const question = (job: Job, slot: Slot, waitMs: number) => {
@@ -68,15 +85,8 @@ export function records(
       if (waitMs <= 0 && slot.ready !== undefined) return undefined;
       const asked = slot.question?.stands ? slot.question : question(job, slot, waitMs);
       slot.question = asked;
-      let settled: AbortController | undefined;
-      /** Armed only by who is kept waiting. */
-      const patience = () => {
-        if (waitMs <= 0) return undefined;
-        settled ??= new AbortController();
-        return clock.sleep(waitMs, settled.signal).then(() => undefined);
-      };
       try {
-        const begun = (await Promise.race([asked.answer, someTicks()])) ?? (await waited(job, asked.answer, patience()));
+        const begun = (await promptly(asked.answer)) ?? (await waited(clock, job, asked.answer, waitMs));
         if (begun === undefined) {
           asked.shelve();
           return undefined;
@@ -84,16 +94,15 @@ export function records(
         asked.use();
         slot.question = undefined;
         const { lease, record } = begun;
-        slots.set(lease, slot);
-        return { lease, record: await decoded(job.key, record, () => release(lease)) };
+        slots.set(lease.token, slot);
+        return { lease, record: await withoutDead(job, lease, await decoded(job.key, record, () => release(lease))) };
       } catch (error) {
         if (isAdjournError(error, 'LEASE_TIMEOUT')) return undefined;
         // Without the store, turns keep the order of this process at least: after those ahead, before those behind.
-        if (slot.ready !== undefined) await Promise.race([slot.ready, patience()]);
+        if (slot.ready !== undefined) await within(clock, waitMs, slot.ready);
         slot.finishes(true);
         throw error;
       } finally {
-        settled?.abort(calledOff);
         probe('running', job);
       }
     },
@@ -101,8 +110,14 @@ export function records(
       const page = await store.find({ keys: [job.key], limit: 1 });
       return decoded(job.key, page.records[0]?.record ?? null);
     },
-    async save(job, lease, record) {
-      await store.save(lease, record as unknown as StoredRecord, wakeAt(record, policyOf(job), clock.now()));
+    save,
+    async saveOrRelease(job, lease, record) {
+      try {
+        await save(job, lease, record);
+      } catch (error) {
+        await release(lease);
+        throw error;
+      }
     },
     async commit(job, lease, record) {
       letGo(lease);
@@ -140,12 +155,35 @@ async function decoded(
 }
 
 /** Only waiting is news to whoever watches. */
-function waited<T>(job: Job, answer: Promise<T>, patience: Promise<undefined> | undefined): Promise<T | undefined> {
+function waited<T>(clock: Clock, job: Job, answer: Promise<T>, waitMs: number): Promise<T | undefined> {
   probe('waiting', job);
-  return patience === undefined ? answer : Promise.race([answer, patience]);
+  return waitMs > 0 ? within(clock, waitMs, answer) : answer;
 }
 
-/** Long enough for a store that answers from memory. */
-async function someTicks(): Promise<undefined> {
-  for (let tick = 0; tick < 12; tick++) await undefined;
+/** What a promise comes to; undefined where that takes longer. */
+function within<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const callOff = after(clock, ms, () => resolve(undefined));
+    const settling =
+      <Value>(settle: (value: Value) => void) =>
+      (value: Value) => {
+        callOff();
+        settle(value);
+      };
+    promise.then(settling(resolve), settling(reject));
+  });
+}
+
+/** As long as a store takes that answers from memory. */
+const promptTicks = 12;
+
+/** The answer; undefined where it is not here at once. @throws what the question came to */
+async function promptly<T>(answer: Promise<T>): Promise<T | undefined> {
+  let settled = false;
+  const settle = () => {
+    settled = true;
+  };
+  answer.then(settle, settle);
+  for (let tick = 0; tick < promptTicks && !settled; tick++) await undefined;
+  return settled ? answer : undefined;
 }

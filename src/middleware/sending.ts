@@ -1,6 +1,7 @@
 import type { SendOutcome } from './adapter.ts';
 import { calledOff } from './clock.ts';
 import type { Address } from './core/conversation.ts';
+import { unsent } from './errors.ts';
 import type { Shell, Where } from './shell.ts';
 
 /** How long a vendor may take to answer a send, on session time; after that its outcome is unknown. */
@@ -25,7 +26,7 @@ export async function sendTo(shell: Shell, where: Where, address: Address | unde
   try {
     return await Promise.race([shell.stage.quietly(() => send(address, message, context)), late]);
   } catch (error) {
-    shell.report(error, where);
+    shell.report(unsent(error, where.key), where);
     return { outcome: 'unknown', reason: 'error' };
   } finally {
     done.abort(calledOff);

@@ -244,7 +244,9 @@ function shown<T>(draft: Draft, value: T): T {
 function duration(draft: Draft, setting: string, value: Duration): number {
   const ms = toMs(value);
   if (ms === undefined || (ms === 0 && setting === 'ttl')) {
-    throw new AdjournError('ADJ_CONFIG_INVALID', `${setting}: ${JSON.stringify(value) ?? String(value)} is not a duration.`, {
+    // A text may be the user's own.
+    const shown = typeof value === 'number' ? value : `a ${typeof value} like this`;
+    throw new AdjournError('ADJ_CONFIG_INVALID', `${setting}: ${shown} is not a duration.`, {
       where: draft.key,
       hint: "Minutes ≥ 0, '90s', '15m', '2h', '14d' or 'never'.",
     });

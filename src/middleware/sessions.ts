@@ -1,8 +1,10 @@
+import { type Actor, actorOf } from './actor.ts';
 import type { Archive, ClosedSession } from './archive.ts';
 import { engineKey } from './attach.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Contact, contactOf } from './contacts.ts';
 import { type Activity, keyOf } from './core/activity.ts';
+import { becauseClosed } from './core/because.ts';
 import type { Address } from './core/conversation.ts';
 import { type Explanation, explain } from './core/explain.ts';
 import { transition } from './core/transition.ts';
@@ -65,6 +67,12 @@ export interface SessionsOptions<Data = unknown, Endpoint extends string = strin
   readonly worker?: WorkerOptions | false | undefined;
 }
 
+/** A closed session that says why it ended. */
+export interface ExplainedSession extends ClosedSession {
+  /** Plain sentences; times are UTC. */
+  readonly because: readonly string[];
+}
+
 /**
  * Sessions of all endpoints of a bot. Adapters plug them into the hosts; the bot reaches its session through them.
  * @typeParam Data what `session.data` holds; JSON
@@ -107,16 +115,19 @@ export interface Sessions<Data = unknown, Endpoint extends string = string> {
    * @throws AdjournError `ADJ_CONFIG_INVALID`
    */
   desk(name: string, options: DeskOptions<Data>): Desk;
+  /** The desks that this process knows, by name. */
+  readonly desks: ReadonlyMap<string, Desk>;
   /**
    * Counts over closed and live sessions: by day, endpoint, reason and more.
    * @throws AdjournError `STORE_UNAVAILABLE`
    */
   stats(query: InsightQuery): Promise<readonly StatsRow[]>;
   /**
-   * A session that is over, with what led to its end (`why`); undefined where the archive has none of that name.
+   * A session that is over, with what led to its end (`why`, and `because` in plain sentences); undefined where the archive has none of
+   * that name.
    * @throws AdjournError `STORE_UNAVAILABLE`
    */
-  closed(session: string): Promise<ClosedSession | undefined>;
+  closed(session: string): Promise<ExplainedSession | undefined>;
   /**
    * Sessions that are not closed yet, of all conversations, a page at a time.
    * @throws AdjournError `STORE_UNAVAILABLE`, `ADJ_CONFIG_INVALID` if `after` is none of ours
@@ -124,8 +135,13 @@ export interface Sessions<Data = unknown, Endpoint extends string = string> {
   live(query?: LiveQuery): Promise<LivePage>;
   /** What one contact went through: sessions, transcripts, other identities; and how to erase them. @param key of a conversation */
   contact(key: string): Contact;
-  /** Ends a conversation's live session with reason `api`. @returns whether one was live */
-  end(key: string): Promise<boolean>;
+  /**
+   * Ends a conversation's live session with reason `api`.
+   * @param options `by`: who does it, kept with the closed session
+   * @returns whether one was live
+   * @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE`, `ADJ_CONFIG_INVALID`
+   */
+  end(key: string, options?: Actor): Promise<boolean>;
   /**
    * Begins to close and warn, and to look for settings changed elsewhere; happens by itself with the first adapter, where `worker` is
    * false without the closing.
@@ -171,9 +187,9 @@ export function sessionsOver<Data, Endpoint extends string>(
     pace: pacer(),
     warn: (line) => logger.warn(line),
   });
-  engine.chores.set(erasureKind, (id) => resumeErasure(engine, id));
   engine.chores.set(retentionKind, () => enforceRetention(engine));
   const sync = settingsSync(engine, logger);
+  engine.chores.set(erasureKind, (id) => resumeErasure(engine, sync, id));
   const worker = createWorker(engine, sync, options.worker || {});
   const start = () => {
     sync.start();
@@ -185,6 +201,7 @@ export function sessionsOver<Data, Endpoint extends string>(
     await engine.scribe.flush();
   };
   engine.mounted = options.worker === false ? sync.start : start;
+  const desks = new Map<string, Desk>();
   const typed = (turn: Turn | undefined) => turn as Turn<Data> | undefined;
   const sessions: Sessions<Data, Endpoint> = {
     clock,
@@ -225,15 +242,24 @@ export function sessionsOver<Data, Endpoint extends string>(
     },
     settings: liveSettings(engine, sync),
     stats: (query) => stats(engine, query),
-    closed: async (session) => engine.archive?.find(session),
+    async closed(session) {
+      const found = await engine.archive?.find(session);
+      return found && { ...found, because: becauseClosed(found) };
+    },
     live: (query) => liveSessions(engine, query),
-    contact: (key) => contactOf(engine, key),
-    desk: (name, options) => openDesk(engine, name, options),
-    async end(key) {
+    contact: (key) => contactOf(engine, sync, key),
+    desk(name, options) {
+      const desk = openDesk(engine, name, options);
+      desks.set(name, desk);
+      return desk;
+    },
+    desks,
+    async end(key, options = {}) {
+      const who = actorOf(options, 'end');
       const job = await storedJob(engine, key, 'run');
       let ended = false;
       await engine.change(job, (before) => {
-        const next = transition(before, { type: 'ended', reason: 'api' }, job.policy, clock.now());
+        const next = transition(before, { type: 'ended', reason: 'api', ...who }, job.policy, clock.now());
         ended = next.events.some((event) => event.type === 'closed' && event.reason === 'api');
         return next;
       });

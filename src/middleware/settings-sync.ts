@@ -84,8 +84,9 @@ export function settingsSync(shell: Shell, log: { info(line: string): void; warn
     settings.adopt(next);
     const news = answered ? next.changes.filter(({ version }) => version > record.version) : [];
     record = next;
-    const by = next.changes.at(-1)?.by;
-    log.info(`adjourn: settings version ${next.version}${by === undefined ? '' : `, changed by ${by}`}`);
+    const last = next.changes.at(-1);
+    // An erasure makes a version of its own.
+    log.info(`adjourn: settings version ${next.version}${last?.version === next.version ? `, changed by ${last.by}` : ''}`);
     for (const entry of news) emit({ type: 'settings_changed', version: entry.version, by: entry.by }, entry.at);
     lookups.some([...older, ...recent]);
   };

@@ -4,6 +4,7 @@ import type { Policy } from './core/policy.ts';
 import { transition } from './core/transition.ts';
 import { newDraft } from './draft.ts';
 import { closeOf, hostsOf, verdictOf, workOf } from './exclusive.ts';
+import { isInFlight } from './in-flight.ts';
 import type { Intake } from './intake.ts';
 import { type Job, patienceMs } from './job.ts';
 import type { Slot } from './mailbox.ts';
@@ -18,7 +19,7 @@ import { dialogue, transcribed } from './transcript.ts';
  * so that they follow what came before it and precede what came after it. Gives the slot up itself.
  */
 export async function shared(shell: Shell, job: Job, slot: Slot, record: ConversationRecord | null): Promise<Outcome> {
-  if (slot.repeats) {
+  if (isInFlight(job, slot, record)) {
     shell.tell(job, [{ type: 'duplicate' }]);
     await shell.answer(job, { consumed: [], dropped: job.delivery.activities }, true);
     slot.leave();

@@ -8,7 +8,7 @@ import type { SessionEvent } from './core/effect.ts';
 import type { Policy } from './core/policy.ts';
 import type { DeskSetup } from './desk-room.ts';
 import type { Emitter } from './emitter.ts';
-import { AdjournError, isAdjournError } from './errors.ts';
+import { AdjournError, isAdjournError, unsent } from './errors.ts';
 import type { AdjournEvent, EventOrigin } from './events.ts';
 import type { ReturnKind } from './hooks.ts';
 import { type Hosts, hostRegistry } from './hosts.ts';
@@ -166,8 +166,9 @@ export function createShell(parts: ShellParts): Shell {
       }
       for (const [events, decidedAt] of told) tell(job, events, decidedAt);
       // What others have saved they deliver themselves; if they died, the worker does.
+      if (record.outbox === undefined) return true;
       const ours = told.flatMap(([events]) => events).flatMap((event) => (event.type === 'closed' ? [event.session] : []));
-      const outbox = (record.outbox ?? []).filter((effect) => ours.includes(effect.id) || !('closed' in effect));
+      const outbox = record.outbox.filter((effect) => ours.includes(effect.id) || !('closed' in effect));
       if (outbox.length > 0) {
         for (const id of ours) shell.inHand.told.add(id);
         shell.later(job, () => deliverOutbox(shell, job, { ...record, outbox }));
@@ -189,7 +190,7 @@ export function createShell(parts: ShellParts): Shell {
         }
         for (const activity of taken.dropped) await job.delivery.duplicate(activity);
       } catch (error) {
-        report(error, whereOf(job));
+        report(unsent(error, job.key), whereOf(job));
       }
     },
     tell,

@@ -52,7 +52,7 @@ export interface BeginOptions {
   readonly leaseMs: number;
   /** How long to wait for a busy conversation, real milliseconds. */
   readonly waitMs: number;
-  /** Gives up waiting. */
+  /** Gives up waiting. Once the call is answered nothing may listen to it any more: the next call may come with the same one. */
   readonly signal?: AbortSignal | undefined;
 }
 

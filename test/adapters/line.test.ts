@@ -176,7 +176,7 @@ describe('turn.reply', () => {
 
   it.each([
     ['500-delivered', 'ADJ_SEND_FAILED: line: LINE answered with status 500.'],
-    ['timeout', 'ADJ_SEND_FAILED: line: LINE did not answer.'],
+    ['timeout', 'ADJ_SEND_FAILED: line: LINE did not answer (network).'],
   ] as const)('does not say a thing twice when LINE fails (%s)', async (fault, message) => {
     mountHandler((_event, turn) => turn.reply('secret text'));
     bot.simulator.fail('line', fault, 1);

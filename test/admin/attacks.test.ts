@@ -3,6 +3,8 @@ import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { bucket } from '../../src/admin/bucket.ts';
+import { knownCallers } from '../../src/admin/known.ts';
+import type { AdminRequest } from '../../src/admin/request.ts';
 import { adminHandler } from '../../src/admin.ts';
 import { toCursor } from '../../src/middleware/cursor.ts';
 import { AdjournError } from '../../src/middleware/errors.ts';
@@ -333,6 +335,66 @@ test('more requests than a bucket holds wait', async () => {
   const refused = await get('/live');
   expect([refused.status, Number(refused.headers['retry-after']) > 0]).toEqual([429, true]);
   expect(() => adminHandler(closingBot().sessions, { rate: 0 })).toThrow(/ADJ_CONFIG_INVALID/);
+});
+
+describe('strangers in great numbers', () => {
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+  async function guarded() {
+    const asked: string[] = [];
+    const good = new Set(['ada', 'bob']);
+    const authorize = ({ headers }: AdminRequest) => {
+      const token = String(headers.authorization ?? headers['x-key']).replace('Bearer ', '');
+      asked.push(token);
+      return good.has(token) && { by: token };
+    };
+    return { ...(await adminBot({ authorize, rate: 0.001 })), asked, good };
+  }
+
+  test('do not reach the authoriser, and do not shut out who was let in before', async () => {
+    const { get, asked } = await guarded();
+    expect((await get('/live', bearer('ada'))).status).toBe(200);
+    const flood = await Promise.all(Array.from({ length: 20 }, (_, n) => get('/live', bearer(`guess${n}`))));
+    expect(new Set(statuses(flood))).toEqual(new Set([429]));
+    expect(Number(flood[0]?.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await get('/live', bearer('ada'))).status).toBe(200);
+    // Whoever is new waits with them, and nobody has more than their share.
+    expect(statuses([await get('/live', bearer('bob')), await get('/live', bearer('ada'))])).toEqual([429, 429]);
+    expect(asked).toEqual(['ada', 'ada']);
+  });
+
+  test('are known by nothing that was refused since', async () => {
+    const { get, asked, good } = await guarded();
+    await get('/live', bearer('ada'));
+    good.delete('ada');
+    expect(statuses([await get('/live', bearer('ada')), await get('/live', bearer('ada'))])).toEqual([403, 429]);
+    expect(asked).toEqual(['ada', 'ada']);
+  });
+
+  test('share the places of those who are known by other means', async () => {
+    const { get } = await guarded();
+    expect(statuses([await get('/live', { 'x-key': 'ada' }), await get('/live', { 'x-key': 'ada' })])).toEqual([200, 429]);
+  });
+
+  test('push nobody out of memory but the one who came longest ago', () => {
+    let now = 0;
+    const known = knownCallers(() => now);
+    for (let n = 0; n < 1_001; n++) known.note({ cookie: `${n}` }, true);
+    known.note({ cookie: 'refused' }, false);
+    known.note({}, true);
+    const has = (...cookies: string[]) => cookies.map((cookie) => known.has({ cookie }));
+    expect([...has('0', '1', '1000', 'refused'), known.has({}), known.has({ authorization: '1' })]).toEqual([
+      false,
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+    now = 599_999;
+    known.note({ cookie: '2' }, true);
+    now = 600_000;
+    expect(has('1', '2')).toEqual([false, true]);
+  });
 });
 
 test('a store that is out is a problem of 503, and its own words stay here', async () => {

@@ -1,22 +1,15 @@
 import { createServer } from 'node:http';
 import express from 'express';
 import { expect, test } from 'vitest';
-import { misfit, type Schema } from '../../src/admin/form.ts';
+import type { Schema } from '../../src/admin/form.ts';
 import { routes } from '../../src/admin/routes.ts';
-import { shapes } from '../../src/admin/shapes.ts';
 import { adminHandler } from '../../src/admin.ts';
 import { keyvStore } from '../../src/stores/keyv.ts';
 import { adaKey, closingBot } from '../middleware/toy.ts';
-import { type Answer, adminBot, ask, inPath, listening, meant } from './server.ts';
+import { type Answer, adminBot, ask, expectShape, inPath, listening, meant } from './server.ts';
 
 const ada = inPath(adaKey);
 const other = 'toy/main/ada%40work';
-
-/** An answer of the right status whose content is what the description says. */
-function expectShape(answer: Answer, shape: string, status = 200): void {
-  expect(answer.status, answer.text).toBe(status);
-  expect(misfit({ $ref: `#/components/schemas/${shape}` }, answer.json, shape, shapes)).toBeUndefined();
-}
 
 /** Ada had a session that expired, and is in another one. */
 async function written(...given: Parameters<typeof adminBot>) {
@@ -51,8 +44,9 @@ test('pages go on where they ended', async () => {
 test('a closed session tells why it ended, and what was said in it', async () => {
   const { get, closed } = await written();
   const session = await get(`/sessions/${closed}`);
-  expectShape(session, 'ClosedSession');
+  expectShape(session, 'ExplainedSession');
   expect(session.json).toMatchObject({ reason: 'inactivity', why: { effectiveMs: 1_800_000 } });
+  expect((session.json['because'] as string[]).at(-1)).toBe('So it ended at 2026-11-02T10:30:00Z.');
   const transcript = await get(`/sessions/${closed}/transcript`);
   expectShape(transcript, 'Transcript');
   expect(transcript.json['lines']).toMatchObject([{ text: 'one' }, { text: '#1 one' }]);
@@ -69,17 +63,12 @@ test('the transcript of a live session is there, too', async () => {
   expect(transcript.json['lines']).toMatchObject([{ text: 'two' }, { text: '#1 two' }]);
 });
 
-test('export holds what was said, and nothing of it with redact', async () => {
-  const open = await written();
-  const told = await open.get(`/contacts/${ada}/export`);
-  expectShape(told, 'ContactExport');
-  expect(told.text).toContain('#1 two');
-  const closed = await written({ redact: true });
-  const answers = [await closed.get(`/contacts/${ada}/export`), await closed.get(`/sessions/${closed.closed}/transcript`)];
-  expectShape(answers[0] as Answer, 'ContactExport');
-  expectShape(answers[1] as Answer, 'Transcript');
-  expect(answers[1]?.json['lines']).toHaveLength(2);
-  for (const { text } of answers) expect(text).not.toMatch(/#1|"one"|"two"|"text"/);
+test('a transcript holds nothing of what was said with redact', async () => {
+  const { get, closed } = await written({ redact: true });
+  const transcript = await get(`/sessions/${closed}/transcript`);
+  expectShape(transcript, 'Transcript');
+  expect(transcript.json['lines']).toHaveLength(2);
+  expect(transcript.text).not.toMatch(/#1|"one"|"text"/);
 });
 
 test('identities are linked and unlinked, with slashes and percent signs in their keys', async () => {
@@ -98,20 +87,28 @@ test('an erasure reports what it removed, and says who asked for it', async () =
   const { get, change, eventsOf } = await written({ authorize: () => ({ by: 'grace' }) });
   const report = await change('DELETE', `/contacts/${ada}`);
   expectShape(report, 'ErasureReport');
-  expect(report.json).toEqual({ conversations: 1, sessions: 2, lines: 4 });
+  expect(report.json).toEqual({ conversations: 1, sessions: 2, lines: 4, settings: 0 });
   expect(eventsOf('erased')).toMatchObject([{ by: 'grace' }]);
+  expect(eventsOf('closed').at(-1)).toMatchObject({ reason: 'erased', by: 'grace' });
   expect((await get(`/contacts/${ada}`)).json['sessions']).toEqual([]);
 });
 
-test('a conversation is explained, and ended once', async () => {
-  const { get, change, eventsOf, sessions } = await written();
+test('a conversation is explained, and ended once, by whoever asked', async () => {
+  const { get, change, eventsOf, sessions } = await written({ authorize: () => ({ by: 'grace' }) });
   const explained = await get(`/conversations/${ada}/explain`);
   expectShape(explained, 'Explanation');
   expect(explained.json).toMatchObject({ effectiveMs: 1_800_000, clock: 'user' });
+  expect((explained.json['because'] as string[]).at(-1)).toBe('By their silence it ends at 2026-11-02T11:01:00Z.');
   const ended = await change('POST', `/conversations/${ada}/end`);
   expectShape(ended, 'Ended');
   expect([ended.json, (await change('POST', `/conversations/${ada}/end`)).json]).toEqual([{ ended: true }, { ended: false }]);
-  expect(eventsOf('closed').map(({ reason }) => reason)).toEqual(['inactivity', 'api']);
+  expect(eventsOf('closed').map(({ reason, by }) => [reason, by])).toEqual([
+    ['inactivity', undefined],
+    ['api', 'grace'],
+  ]);
+  const closed = await get(`/sessions/${eventsOf('closed').at(-1)?.session}`);
+  expectShape(closed, 'ExplainedSession');
+  expect(closed.json).toMatchObject({ reason: 'api', by: 'grace' });
   expect((await change('POST', `/conversations/${inPath('toy/main/nobody')}/end`)).json).toEqual({ ended: false });
   expect((await sessions.contact('toy/main/nobody').export()).identities).toEqual([]);
 });

@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type OutgoingHttpHeaders, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach } from 'vitest';
+import { afterEach, expect } from 'vitest';
+import { misfit } from '../../src/admin/form.ts';
+import { shapes } from '../../src/admin/shapes.ts';
 import { type AdminHandler, type AdminOptions, adminHandler } from '../../src/admin.ts';
 import type { EndpointOptions } from '../../src/middleware/hooks.ts';
 import { type ClosingBotOptions, closingBot, type Data } from '../middleware/toy.ts';
@@ -53,6 +55,12 @@ export function ask(port: number, path: string, { method = 'GET', headers = {}, 
   req.on('error', reject);
   req.end(raw ?? (body === undefined ? undefined : JSON.stringify(body)));
   return promise;
+}
+
+/** An answer of the right status whose content is what the description says. */
+export function expectShape(answer: Answer, shape: string, status = 200): void {
+  expect(answer.status, answer.text).toBe(status);
+  expect(misfit({ $ref: `#/components/schemas/${shape}` }, answer.json, shape, shapes)).toBeUndefined();
 }
 
 /** A bot with an admin handler on a server of its own. */

@@ -118,8 +118,10 @@ function checkHandled(
     const key = `whatsapp/whatsapp/${contact}`;
     // We may read an answer some time after its process was killed.
     const died = acks.some(({ sentAt, pid }) => (deaths.killed.get(pid) ?? 0) >= sentAt || slow.has(`${pid} ${key}`));
-    // What fails after it was acknowledged is the bot's own affair.
-    const excused = died || text.endsWith(' throw');
+    // What fails is the bot's own affair: after it was acknowledged, or each time that it came.
+    const fails = text.endsWith(' throw');
+    const excused = died || fails;
+    if (acks.length === 0 && fails) continue;
     if (acks.length === 0) say(`${id} was never acknowledged`);
     else if (isDurable(id) || !excused)
       say(`${id} was acknowledged by ${acks.map(({ pid }) => pid).join(', ')} and never handled`);

@@ -104,7 +104,7 @@ export function deskWorld(policy: Policy, capacities: ReadonlyMap<string, number
         const agent = roundRobin(freeAgents(beside(key), first));
         if (agent === undefined) desk = waiting(desk, key, session, first, now);
         else desk = chosen(reserved(desk, key, session, agent, now), agent, now);
-        hold(key, 'desk', agent === undefined ? { do: 'stick' } : { do: 'assign', desk: 'd', agent, by: 'desk' });
+        hold(key, 'desk', agent === undefined ? { do: 'stick' } : { do: 'assign', desk: 'd', agent, chosenBy: 'desk' });
         return true;
       }
       case 'escalate':
@@ -158,7 +158,7 @@ export function deskWorld(policy: Policy, capacities: ReadonlyMap<string, number
       const one = beside(key).find(({ id }) => id === agent);
       if (one === undefined || !one.online || one.load >= one.capacity) return;
       desk = reserved(desk, key, session, agent, now);
-      hold(key, 'agent', { do: 'assign', desk: 'd', agent, by: 'agent' });
+      hold(key, 'agent', { do: 'assign', desk: 'd', agent, chosenBy: 'agent' });
     },
     attend,
     saves(key: string) {

@@ -247,6 +247,13 @@ describe('explain', () => {
       clock: 'user',
       session: { id: 's1', startedAt: at('10:00'), lastActivityAt: at('10:00'), deadline: at('10:20'), expired: false },
       timers: [{ what: 'expires', at: at('10:20') }],
+      because: [
+        'The expiration of the session is 20 min.',
+        'It goes before the endpoint’s 45 min, the organisation’s 1 h and the default of 30 min.',
+        'organization.maxExpiration is 50 min, and lowers nothing.',
+        'The user was last active at 2026-11-02T10:00:00Z; what counts is 20 min.',
+        'By their silence it ends at 2026-11-02T10:20:00Z.',
+      ],
     });
   });
 

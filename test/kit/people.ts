@@ -102,7 +102,8 @@ export function answersForPeople(channel: string, { bots, mountSender, silence, 
 
       await deskElsewhere.reply(key, { agent: 'bea', message: 'Bea here.' });
       expect(received.at(-1)).toBe('Bea here.');
-      expect(await desk.conversations()).toMatchObject([{ key, agent: 'bea', waits: false }]);
+      // The desk looks after it was answered.
+      await expect.poll(() => desk.conversations()).toMatchObject([{ key, agent: 'bea', waits: false }]);
       expect(world.names()).toEqual(expect.arrayContaining(['handed_off', 'customer_wrote', 'answered']));
 
       expect(await deskElsewhere.returnToBot(key)).toBe(true);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { StartSample } from '../../samples/host.ts';
+import { textMark } from '../../samples/marks.ts';
 import { type BotData, initial } from '../../samples/words.ts';
 import { type AdjournEvent, createSessions } from '../../src/index.ts';
 import { memoryArchive } from '../../src/middleware/archive.ts';
@@ -8,6 +9,7 @@ import { virtualClock } from '../../src/testing/virtual-clock.ts';
 import { until } from '../adapters/later.ts';
 
 const nothing = () => {};
+const hi = `hi, ${textMark}`;
 const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 /** Ada says one thing after the other to a sample bot. @returns the transcript of her first session */
@@ -45,9 +47,9 @@ async function conversation(channel: string, start: StartSample, texts: readonly
 export function standsInTranscripts(channel: string, bots: Readonly<Record<string, StartSample>>): void {
   describe.each(Object.entries(bots))(`${channel}: transcripts on %s`, (_sdk, start) => {
     it('hold what the bot says after what it answers, and the answer to a command, each once', async () => {
-      expect(await conversation(channel, start, ['hi', 'and you?', 'discard', 'once more'])).toEqual([
-        'user: hi -',
-        'bot: #1 hi sent',
+      expect(await conversation(channel, start, [hi, 'and you?', 'discard', 'once more'])).toEqual([
+        `user: ${hi} -`,
+        `bot: #1 ${hi} sent`,
         'user: and you? -',
         'bot: #2 and you? sent',
         'user: discard -',

@@ -86,7 +86,7 @@ test('erased in the middle of a live session: what comes late brings nothing bac
   const unseen = bot.message('never arrived');
   await bot.says('set', (turn) => turn.session.variables.set('name', 'Ada', { scope: 'contact' }));
   await bot.until('10:05:00');
-  expect(await bot.ada.erase({ by: 'ada herself' })).toEqual({ conversations: 1, sessions: 1, lines: 3 });
+  expect(await bot.ada.erase({ by: 'ada herself' })).toEqual({ conversations: 1, sessions: 1, lines: 3, settings: 0 });
   expect(bot.eventsOf('closed')).toMatchObject([{ reason: 'erased' }]);
   expect(bot.eventsOf('erased')).toMatchObject([{ by: 'ada herself', lines: 3 }]);
   expect(await bot.deliver(old)).toMatchObject({ verdict: 'drop' });

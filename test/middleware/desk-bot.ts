@@ -39,6 +39,7 @@ export async function deskBot(options: DeskBotOptions = {}) {
     const id = typeof one === 'string' ? one : one.id;
     if (!away.includes(id)) await desk.presence(id, 'online');
   }
+  bot.events.length = 0;
   /** Somebody else than Ada writes. */
   const from = (user: string, text = 'hi', run?: (turn: Turn<Data>) => unknown) =>
     bot.deliver(bot.message(text, { user, conversation: { id: user, kind: 'direct' } }), run);
@@ -48,7 +49,8 @@ export async function deskBot(options: DeskBotOptions = {}) {
     heard,
     from,
     /** Everything that happened but the beginning of sessions and what customers wrote: `10:20:00 reassigned B`. */
-    story: () => bot.events.filter(({ type }) => !['opened', 'customer_wrote', 'settings_changed'].includes(type)).map(lineOf),
+    story: () =>
+      bot.events.filter(({ type }) => !['opened', 'customer_wrote', 'presence', 'settings_changed'].includes(type)).map(lineOf),
     /** The agents' loads, in order. */
     loads: async () => (await desk.agents()).map(({ load }) => load),
     /** Lets what is due now happen. */

@@ -212,6 +212,7 @@ describe('timeline 10: business hours', () => {
     await bot.clock.advanceTo('2026-11-09T12:00+01:00');
     expect(bot.told().slice(3)).toEqual([
       'Mon 09:05 nobody_free',
+      'Mon 09:07 presence',
       'Mon 09:07 reassigned',
       'Mon 09:10 warned',
       'Mon 09:15 overdue',

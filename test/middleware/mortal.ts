@@ -10,6 +10,7 @@ export function mortal(store: Store) {
   const trace: string[] = [];
   let left = Number.POSITIVE_INFINITY;
   let granted = false;
+  let lapsed = false;
   const never = new Promise<never>(() => {});
 
   const spend = (name: string) => {
@@ -28,7 +29,9 @@ export function mortal(store: Store) {
     begin: (key, options) =>
       through('begin', async () => {
         const begun = await store.begin(key, options);
-        leases.set(key, begun.lease);
+        // It died waiting, and does not hold up whoever comes after its leases have lapsed.
+        if (lapsed) await store.release(begun.lease);
+        else leases.set(key, begun.lease);
         return begun;
       }),
     save: (...args) => through('save', () => store.save(...args)),
@@ -64,6 +67,7 @@ export function mortal(store: Store) {
     },
     /** Its leases are over. */
     async lapse() {
+      lapsed = true;
       for (const lease of leases.values()) await store.release(lease);
     },
   };

@@ -17,6 +17,7 @@ function unpluggable(inner: Store = keyvStore()) {
     ...inner,
     begin: call('begin', inner.begin),
     commit: call('commit', inner.commit),
+    save: call('save', inner.save),
     find: call('find', inner.find),
   };
   const unplug = (...names: (keyof Store)[]) => {
@@ -63,6 +64,15 @@ describe('while the store is out', () => {
     await bot.deliver(message);
     expect(bot.told).toEqual(['#1 a', '#1 a']);
     expect(bot.names()).toEqual(['error', 'save_failed', 'opened']);
+  });
+
+  it('a message that cannot be kept before its turn holds up nobody', async () => {
+    const { store, unplug, plug } = unpluggable();
+    const bot = toyBot({ store, endpoints: { main: { inbox: 'durable' } } });
+    unplug('save');
+    await expect(bot.says('a', undefined, { keep: {} })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    plug();
+    expect(await (await store.begin('toy/main/ada', { now: 0, leaseMs: 1_000, waitMs: 0 })).record).toBeNull();
   });
 
   it('data that is no JSON is told as such, and the conversation goes on', async () => {

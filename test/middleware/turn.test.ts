@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Session, Turn } from '../../src/middleware/turn.ts';
 import { keyvStore } from '../../src/stores/keyv.ts';
+import { allOf, found } from '../secrets/needles.ts';
 import { type Data, gate, toyBot } from './toy.ts';
 
 describe('a turn', () => {
@@ -40,6 +41,23 @@ describe('a turn', () => {
     expect(await bot.says(' DISCARD ')).toMatchObject({ verdict: 'consume' });
     await bot.says('b', (turn) => bot.told.push(`depth ${turn.session.dialog.stack.length}`));
     expect(bot.told).toEqual(['consumed: Discarded.', 'depth 0']);
+  });
+
+  it('tells of an answer that did not go out by a code, without what the SDK hung on its error', async () => {
+    const bot = toyBot();
+    const error = Object.assign(new Error('secret text'), { code: 'ERR_403', config: { authorization: 'Bearer secret' } });
+    await bot.says('discard', undefined, { consumed: () => Promise.reject(error) });
+    const told = bot.events.find(({ type }) => type === 'error');
+    expect(told).toMatchObject({ code: 'ADJ_SEND_FAILED', error: { message: expect.stringContaining('ERR_403') } });
+    expect(found({ text: 'secret text', token: 'Bearer secret' }, allOf(told))).toEqual([]);
+  });
+
+  it('does not quote a text that was to be a duration', async () => {
+    const bot = toyBot();
+    const work = (turn: Turn<Data>) => turn.session.expireAfter('never mind' as never);
+    const error = await bot.says('hi', work).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'ADJ_CONFIG_INVALID', message: expect.stringContaining('is not a duration') });
+    expect(error.message).not.toContain('never mind');
   });
 
   it('runs turns of one conversation one at a time, in order of arrival', async () => {
@@ -322,5 +340,21 @@ describe('a request with several conversations', () => {
     const outcome = await bot.channel.batch([bot.delivery([bot.message('discard')], () => {})], async () => bot.told.push('ran'));
     expect(outcome.verdict).toBe('consume');
     expect(bot.told).toEqual(['consumed: Discarded.']);
+  });
+});
+
+describe('a host object', () => {
+  const revocable = Proxy.revocable({}, {});
+  it.each([
+    ['of the ordinary kind', {}, () => {}],
+    ['that is frozen', Object.freeze({}), () => {}],
+    ['that its vendor revokes', revocable.proxy, revocable.revoke],
+  ])('%s leads to its turn, during it and after it', async (_, host, end) => {
+    const bot = toyBot();
+    await bot.deliver(bot.message('hi'), (turn) => expect(bot.sessions.turn(host)).toBe(turn), { hosts: [host] });
+    // Whoever copies or prints it sees nothing of ours.
+    expect(Reflect.ownKeys({ ...host })).toEqual([]);
+    end();
+    expect(bot.sessions.turn(host)?.session.turnCount).toBe(1);
   });
 });

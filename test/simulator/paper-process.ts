@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { serveProcesses } from '../../src/simulator/scenario/child.ts';
-import { sqlStore } from '../../src/stores/sql.ts';
+import { sqlArchive, sqlStore } from '../../src/stores/sql.ts';
 import { counting, type PaperBot, paperCast } from './paper.ts';
 
 /** Counts as others do; some words ask it to fail in a way that no handler's caller hears of. */
@@ -30,5 +30,6 @@ const misbehaving: PaperBot = async (turn, text, tools) => {
 serveProcesses(async (given) => {
   const { file } = given as { readonly file: string };
   const database = new DatabaseSync(file);
-  return { cast: paperCast(misbehaving), store: sqlStore(database), close: async () => database.close() };
+  const [store, archive] = [sqlStore(database), sqlArchive(database)];
+  return { cast: paperCast(misbehaving), store, archive, close: async () => database.close() };
 });

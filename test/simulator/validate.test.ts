@@ -350,12 +350,4 @@ describe('a file that is wrong', () => {
   ])('%s', (_what, file, message) => {
     expect(wrong(file)).toContain(message);
   });
-
-  it.each<[string, object]>([['steps[0].erases', { ...base, steps: [{ at: '10:00', erases: 'ada' }] }]])(
-    '%s is refused by its name',
-    (path, file) => {
-      const name = path.split('.').at(-1);
-      expect(wrong(file)).toBe(`${path}: "${name}" cannot be played by this version.`);
-    },
-  );
 });

@@ -9,6 +9,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { Store } from '../../src/middleware/store.ts';
 import { type SqlDriver, sqlStore } from '../../src/stores/sql.ts';
 import { impatient, patient, rejects } from '../kit/store-model.ts';
+import { allOf, found } from '../secrets/needles.ts';
 import {
   type Connected,
   connectMysql,
@@ -110,6 +111,16 @@ for (const [name, url, connect] of servers) {
       const under = async (prefix: string) => (await store.find({ prefix })).records.map((one) => one.key).sort();
       expect(await under('a')).toEqual(keys.filter((key) => key.startsWith('a')).sort());
       expect(await under('a\\')).toEqual(['a\\', 'a\\20;']);
+    });
+
+    check('an error of the database tells nothing of the record', async ({ prefix, direct, storeOn }) => {
+      const store = storeOn(direct.driver);
+      await turn(store, 'a');
+      await direct.say(`ALTER TABLE ${prefix}_conversations ADD CONSTRAINT ${prefix}_c CHECK (record NOT LIKE '%card 4111%')`);
+      const error = await turn(store, 'a', { said: 'my card 4111' }).catch((thrown) => thrown);
+      expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', cause: { code: expect.anything() } });
+      expect(error.cause.message).toContain(`${prefix}_c`);
+      expect(found({ text: 'my card 4111' }, allOf(error))).toEqual([]);
     });
 
     check('a key too long for an index is refused', async ({ direct, storeOn }) => {

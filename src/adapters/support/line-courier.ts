@@ -2,6 +2,7 @@ import type { Send, SendOutcome } from '../../middleware/adapter.ts';
 import type { Clock } from '../../middleware/clock.ts';
 import { AdjournError } from '../../middleware/errors.ts';
 import { isSpentToken, outcomeOf, sentId } from './line-outcome.ts';
+import { unanswered } from './unanswered.ts';
 
 /** What we call of `MessagingApiClient` or `LineBotClient` of `@line/bot-sdk`. */
 export interface LineClient {
@@ -43,8 +44,8 @@ export interface LineCourier {
 }
 
 /**
- * @throws AdjournError `ADJ_CONFIG_INVALID` for a client that cannot send; from `reply` and `push` `ADJ_SEND_FAILED`, its `cause` what
- * the client threw.
+ * @throws AdjournError `ADJ_CONFIG_INVALID` for a client that cannot send; from `reply` and `push` `ADJ_SEND_FAILED`, its `cause` the client's
+ * error where LINE answered.
  */
 export function lineCourier(client: LineClient, clock: Clock): LineCourier {
   if (typeof client?.replyMessage !== 'function' || typeof client.pushMessage !== 'function') {
@@ -100,7 +101,12 @@ function messagesOf(message: unknown): LineMessage[] {
 }
 
 function refused(cause: unknown): never {
-  const status: unknown = (cause as { status?: unknown }).status;
-  const what = typeof status === 'number' ? `LINE answered with status ${status}.` : 'LINE did not answer.';
-  throw new AdjournError('ADJ_SEND_FAILED', what, { where: 'line', cause });
+  const status: unknown = (cause as { status?: unknown } | undefined)?.status;
+  if (typeof status === 'number') throw unsent(`LINE answered with status ${status}.`, cause);
+  // What the network says may quote the request.
+  throw unsent(`LINE did not answer (${unanswered(cause).reason}).`);
+}
+
+function unsent(what: string, cause?: unknown): AdjournError {
+  return new AdjournError('ADJ_SEND_FAILED', what, { where: 'line', cause });
 }

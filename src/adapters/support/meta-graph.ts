@@ -1,4 +1,5 @@
 import { AdjournError } from '../../middleware/errors.ts';
+import { unanswered } from './unanswered.ts';
 
 /** How to reach the Graph API. */
 export interface GraphOptions {
@@ -75,16 +76,15 @@ export async function askGraph({ node, body }: GraphCall, token: string, options
 
 /**
  * Meta's answer to a call.
- * @throws AdjournError `ADJ_SEND_FAILED`, its `cause` a {@link GraphRefusal}, or what `fetch` threw where nothing answered
+ * @throws AdjournError `ADJ_SEND_FAILED`, its `cause` a {@link GraphRefusal} where Meta answered
  */
 export function answerOf(got: GraphAnswer, call: Pick<GraphCall, 'channel' | 'account'>): unknown {
   const where = `${call.channel} ${call.account}`;
   if (got.said === 'yes') return got.answer;
   if (got.said === 'nothing') {
-    throw new AdjournError('ADJ_SEND_FAILED', 'The Graph API did not answer.', {
+    throw new AdjournError('ADJ_SEND_FAILED', `The Graph API did not answer (${unanswered(got.cause).reason}).`, {
       where,
       hint: 'The message may have arrived.',
-      cause: got.cause,
     });
   }
   const { status, code, subcode } = got.refusal;

@@ -17,7 +17,7 @@ const timedOut: readonly unknown[] = [
  * What is known of a send that no vendor answered: without a connection it cannot have left, otherwise it may have.
  * @param error what `fetch` or axios threw, causes included
  */
-export function unanswered(error: unknown): SendOutcome {
+export function unanswered(error: unknown): Exclude<SendOutcome, { outcome: 'sent' }> {
   const links = chainOf(error);
   const said = links.flatMap(({ code, name }) => [code, name]);
   if (links.some(({ syscall }) => syscall === 'connect') || said.some((one) => unconnected.includes(one))) {

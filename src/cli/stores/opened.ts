@@ -1,8 +1,11 @@
+import type { Archive } from '../../middleware/archive.ts';
 import type { Store } from '../../middleware/store.ts';
 
 /** A store that a URL names, with the part of it that belongs to one run. */
 export interface OpenStore {
   readonly store: Store;
+  /** For what the sessions in it leave behind. */
+  readonly archive: Archive;
   /** What that part is called, for people. */
   readonly part: string;
   /** Removes that part from the store. */

@@ -1,4 +1,4 @@
-import { type SqlDriver, sqlStore } from '../../stores/sql.ts';
+import { type SqlDriver, sqlArchive, sqlStore } from '../../stores/sql.ts';
 import { withPeer } from '../peer.ts';
 import { connectMs, type OpenStore, timeoutMs } from './opened.ts';
 
@@ -13,7 +13,11 @@ export async function openPostgres(url: string, run: string): Promise<OpenStore>
   return opened(
     pool,
     run,
-    (sql) => pool.query(sql),
+    async (sql) => {
+      await pool.query(sql);
+      // Its triggers went with the tables.
+      await pool.query(`DROP FUNCTION IF EXISTS ${run}_archive_tally`);
+    },
     () => pool.end(),
   );
 }
@@ -33,6 +37,7 @@ export async function openMysql(url: string, run: string): Promise<OpenStore> {
 function opened(driver: SqlDriver, run: string, say: (sql: string) => Promise<unknown>, close: () => Promise<void>): OpenStore {
   return {
     store: sqlStore(driver, { prefix: run, timeoutMs }),
+    archive: sqlArchive(driver, { prefix: run, timeoutMs }),
     part: `the tables ${run}_*`,
     clear: async () => void (await say(`DROP TABLE IF EXISTS ${tablesOf(run).join(', ')}`)),
     close,
@@ -41,5 +46,6 @@ function opened(driver: SqlDriver, run: string, say: (sql: string) => Promise<un
 
 /** The tables of a run. */
 export function tablesOf(run: string): string[] {
-  return ['conversations', 'line', 'processes', 'schema'].map((name) => `${run}_${name}`);
+  const archived = ['archive', 'archive_lines', 'archive_erased', 'archive_counts', 'archive_spreads'];
+  return ['conversations', 'line', 'processes', 'schema', ...archived].map((name) => `${run}_${name}`);
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { sqlStore } from '../../stores/sql.ts';
+import { sqlArchive, sqlStore } from '../../stores/sql.ts';
 import { type OpenStore, StoreError, timeoutMs } from './opened.ts';
 import { tablesOf } from './servers.ts';
 
@@ -17,6 +17,7 @@ export async function openSqlite(url: string, run: string): Promise<OpenStore> {
   let isCleared = false;
   return {
     store: sqlStore(database, { prefix: run, timeoutMs }),
+    archive: sqlArchive(database, { prefix: run, timeoutMs }),
     part: `the tables ${run}_*`,
     async clear() {
       for (const table of tablesOf(run)) database.exec(`DROP TABLE IF EXISTS ${table}`);
@@ -24,7 +25,12 @@ export async function openSqlite(url: string, run: string): Promise<OpenStore> {
     },
     async close() {
       database.close();
-      if (isOurs && isCleared) for (const end of ['', '-wal', '-shm']) await rm(file + end, { force: true });
+      if (isOurs && isCleared) await removeFile(file);
     },
   };
+}
+
+/** Removes a database, with the files that SQLite keeps beside it. */
+export async function removeFile(file: string): Promise<void> {
+  for (const end of ['', '-wal', '-shm']) await rm(file + end, { force: true });
 }

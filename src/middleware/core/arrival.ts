@@ -1,10 +1,10 @@
 import { type Activity, type CommandName, isInput } from './activity.ts';
 import { commandOf } from './commands.ts';
-import { type ConversationRecord, close, isDeveloper, open, refreshed, type Step } from './conversation.ts';
+import { born, type ConversationRecord, close, open, refreshed, type Step } from './conversation.ts';
 import { awaiting } from './desk.ts';
 import { broughtBack } from './desk-step.ts';
 import type { SessionEvent } from './effect.ts';
-import { activityTime, deadlineOf, endOf, expirationFor, lateBy, longestUntil } from './expiry.ts';
+import { activityTime, deadlineOf, endOf, expirationFor, lateBy, longestFor } from './expiry.ts';
 import { type Arrived, pass, type Transition, type Verdict } from './happening.ts';
 import { expire } from './lapse.ts';
 import type { Policy } from './policy.ts';
@@ -98,7 +98,7 @@ function mayContinue({ session }: ConversationRecord, policy: Policy, at: number
   const { continueWithinMs } = policy.closing;
   const limits = [
     capMs === 0 ? Number.POSITIVE_INFINITY : session.lastActivityAt + capMs,
-    longestUntil(session, policy),
+    longestFor(session, policy).at,
     continueWithinMs === null ? Number.POSITIVE_INFINITY : end.at + continueWithinMs,
   ];
   return at < Math.min(...limits);
@@ -111,8 +111,8 @@ function continued(record: ConversationRecord, policy: Policy, now: number): Ste
 
 /** The user's input reaches the bot in the live session, or the desk that owns it. */
 function run({ record, events }: Step, at: number, now: number, late: number): Transition {
-  const { messagesIn = 0, ...before } = record.session as SessionState;
-  const session = awaiting({ ...touched(before, at), messagesIn: messagesIn + 1, interactive: true }, at);
+  const before = record.session as SessionState;
+  const session = awaiting({ ...touched(before, at), messagesIn: (before.messagesIn ?? 0) + 1, interactive: true }, at);
   const told: SessionEvent[] = late > 0 ? [{ type: 'late', at: now, session: session.id, lateBy: late }] : [];
   if (session.handover !== undefined) {
     const { agent } = session.handover;
@@ -163,7 +163,7 @@ function taken(command: CommandName, session: SessionState | undefined, now: num
 /** What was written before the session before it ended begins a new one at its arrival. */
 function birth(record: ConversationRecord, event: Arrived, policy: Policy, at: number) {
   const from = record.ended !== undefined && at < record.ended.endedAt ? event.arrivedAt : at;
-  return { ...event.fresh, at: from, developer: event.fresh.developer ?? isDeveloper(policy, event.activity.user) };
+  return born(event.fresh, policy, event.activity.user, from);
 }
 
 function mark(record: ConversationRecord, event: Arrived, policy: Policy): ConversationRecord {

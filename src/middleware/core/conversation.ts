@@ -1,10 +1,12 @@
 import type { Conversation } from './activity.ts';
+import { isTimed } from './because.ts';
 import { blocksOf } from './billing.ts';
 import type { Closing, MessageResult } from './closing.ts';
 import { toldOfAgents } from './desk.ts';
 import type { Closed, CloseEffect, Effect, SessionEvent } from './effect.ts';
 import { agentRulesFor } from './expiry.ts';
 import { whyOf } from './explain.ts';
+import type { Fresh } from './happening.ts';
 import type { Policy } from './policy.ts';
 import { nothingSeen, type Seen } from './seen.ts';
 import { type Birth, type CloseReason, type EndedSession, newSession, type SessionState, type StartReason } from './session.ts';
@@ -26,6 +28,8 @@ export interface ConversationRecord {
   readonly outbox?: readonly Effect[] | undefined;
   /** Messages that were acknowledged and whose turn is not saved yet; absent for none. */
   readonly inbox?: readonly Received[] | undefined;
+  /** Fingerprints of messages whose turn lasts, noted by whoever holds the lease; absent once it is saved. */
+  readonly running?: readonly string[] | undefined;
   /** What the next session takes over from the one before. */
   readonly carried?: Carried | undefined;
   /** Why the contact cannot be written to: opted out, blocked … */
@@ -89,6 +93,17 @@ export interface Step {
   readonly events: readonly SessionEvent[];
 }
 
+/** What a session begins with, that may as well never begin. */
+export function born(
+  fresh: Fresh,
+  policy: Policy,
+  user: string | undefined,
+  at: number,
+): Omit<Birth, 'previous' | 'startReason'> {
+  const { id, data, carry, developer = isDeveloper(policy, user) } = fresh;
+  return { id, data, carry, developer, at };
+}
+
 /** Begins a session in a record that has none, never before the one before it ended. */
 export function open(
   record: ConversationRecord,
@@ -126,6 +141,8 @@ export interface Close {
   /** What became of a proactive close's steps; absent where the close happens inside a turn. */
   readonly steps?: Steps | undefined;
   readonly finalisedBy?: 'worker' | undefined;
+  /** Who asked for it, where that was said. */
+  readonly by?: string | undefined;
 }
 
 /** Ends the live session and clears what a close clears. What must follow is in the outbox of the same record. */
@@ -152,8 +169,9 @@ export function close(record: ConversationRecord, session: SessionState, how: Cl
     messagesIn: session.messagesIn ?? 0,
     messagesOut: session.messagesOut ?? 0,
     billing: { blocks: blocksOf(session.startedAt, endedAt), spans: session.meter?.spans ?? 0 },
-    ...(how.reason === 'inactivity' || how.reason === 'max_duration' ? { why: whyOf(session, policy) } : {}),
+    ...(isTimed(how.reason) ? { why: whyOf(session, policy) } : {}),
     ...(how.finalisedBy === undefined ? {} : { finalisedBy: how.finalisedBy }),
+    ...(how.by === undefined ? {} : { by: how.by }),
     ...toldOfAgents(session, agentRulesFor(session, policy), endedAt),
   };
   const { handover } = session;
@@ -237,7 +255,7 @@ export function withoutAuth(record: ConversationRecord, profile: string): Conver
 }
 
 /** Whether a contact's sessions count as a developer's. */
-export function isDeveloper(policy: Policy, user: string | undefined): boolean {
+function isDeveloper(policy: Policy, user: string | undefined): boolean {
   return typeof policy.developer === 'boolean' ? policy.developer : user !== undefined && policy.developer.includes(user);
 }
 

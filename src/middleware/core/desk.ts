@@ -23,6 +23,8 @@ export interface Handover {
   readonly wait?: Wait | undefined;
   /** The agent's last message. */
   readonly answeredAt?: number | undefined;
+  /** Who gave it to them from outside the conversation, where that was said. */
+  readonly givenBy?: string | undefined;
   /** How much later than by the clock alone their silence ends the session, because a closing hook asked for it. Milliseconds. */
   readonly extendedMs?: number | undefined;
 }
@@ -45,16 +47,17 @@ export interface Wait {
 /** The desk of people who answer elsewhere, such as in the vendor's own inbox. Nobody is assigned there. */
 export const outsideDesk = 'outside';
 
-/** What can happen at a desk to a conversation. */
+/** What can happen at a desk to a conversation. `by`: who did it from outside the conversation, where that was said. */
 export type DeskChange =
   /** The bot hands over. In the queue it changes the desk and who is wanted; while an agent has it, nothing. */
-  | { readonly do: 'handOff'; readonly desk: string; readonly wanted?: Handover['wanted'] }
+  | { readonly do: 'handOff'; readonly desk: string; readonly wanted?: Handover['wanted']; readonly by?: string | undefined }
   /** An agent has it now: found by the desk, or because they took it. `elsewhere`: in another app. */
   | {
       readonly do: 'assign';
       readonly desk: string;
       readonly agent: string;
-      readonly by: 'desk' | 'agent';
+      readonly chosenBy: 'desk' | 'agent';
+      readonly by?: string | undefined;
       readonly elsewhere?: true | undefined;
     }
   /** The customer wrote to another app, which so has the conversation. `agent`: who answers there. */
@@ -70,7 +73,7 @@ export type DeskChange =
   | { readonly do: 'answer'; readonly desk: string; readonly agent: string; readonly at?: number | undefined }
   | { readonly do: 'warn' }
   | { readonly do: 'miss' }
-  | { readonly do: 'handBack' };
+  | { readonly do: 'handBack'; readonly by?: string | undefined };
 
 /** Who answers now. */
 export type Owner = 'bot' | 'queue' | 'agent';
@@ -97,36 +100,37 @@ export function atDesk(session: SessionState, change: DeskChange, rules: AgentRu
     case 'answer':
       return answered(session, change, rules, now);
     case 'handBack':
-      return handedBack(session, now);
+      return handedBack(session, change, now);
     default:
       return waited(session, change, rules, now);
   }
 }
 
-function handedOff(session: SessionState, { desk, wanted }: Extract<DeskChange, { do: 'handOff' }>, now: number): Changed {
+function handedOff(session: SessionState, { desk, wanted, by }: Extract<DeskChange, { do: 'handOff' }>, now: number): Changed {
   const from: Handover = session.handover ?? { desk, since: now };
-  const { wanted: before, wait = newWait(now), ...rest } = from;
+  const { wanted: before, wait = newWait(now), givenBy: _then, ...rest } = from;
   const isSame = desk === rest.desk && wanted?.agent === before?.agent && (wanted === undefined) === (before === undefined);
   const { stuck, escalated, ...goesOn } = wait;
   if (rest.agent !== undefined || (session.handover !== undefined && isSame && !stuck && !escalated))
     return { session, events: [] };
-  const handover = { ...rest, desk, wait: goesOn, ...(wanted ? { wanted } : {}) };
+  const handover = { ...rest, desk, wait: goesOn, ...(wanted ? { wanted } : {}), ...givenBy(by) };
   const to = wanted?.agent === undefined ? {} : { agent: wanted.agent };
   return {
     session: revised(session, handover),
-    events: session.handover?.desk === desk ? [] : [{ type: 'handed_off', at: now, session: session.id, desk, ...to }],
+    events:
+      session.handover?.desk === desk ? [] : [{ type: 'handed_off', at: now, session: session.id, desk, ...to, ...doneBy(by) }],
   };
 }
 
 /** The bot's clock begins anew. */
-function handedBack(session: SessionState, now: number): Changed {
+function handedBack(session: SessionState, { by }: Extract<DeskChange, { do: 'handBack' }>, now: number): Changed {
   const { handover } = session;
   if (handover === undefined) return { session, events: [] };
   const { handover: _over, ...rest } = revised(session, handover);
   const missed = handover.wait?.overdue ? { replies: counted(session, true) } : {};
   return {
     session: { ...touched(rest, now), ...missed },
-    events: [{ type: 'handed_back', at: now, session: session.id, ...whoOf(handover) }],
+    events: [{ type: 'handed_back', at: now, session: session.id, ...whoOf(handover), ...doneBy(by) }],
   };
 }
 
@@ -167,7 +171,7 @@ function waited(
 
 /** Whoever takes a conversation from the bot owes it a word, too; what happens in another app is not ours to time before somebody writes. */
 function assigned(session: SessionState, change: Extract<DeskChange, { do: 'assign' }>, now: number): Changed {
-  const { desk, agent, by, elsewhere } = change;
+  const { desk, agent, chosenBy, by, elsewhere } = change;
   const place = elsewhere ? { elsewhere } : {};
   const before: Handover = session.handover ?? { desk, since: now, ...(elsewhere ? {} : { wait: newWait(now) }) };
   // Whoever has it already keeps their place in time.
@@ -175,12 +179,14 @@ function assigned(session: SessionState, change: Extract<DeskChange, { do: 'assi
     const isNews = elsewhere && !before.elsewhere;
     return { session: isNews ? { ...session, handover: { ...before, ...place } } : session, events: [] };
   }
-  const { wanted: _found, wait: waiting, elsewhere: _then, ...rest } = before;
-  const isMove = by === 'desk' && before.agent !== undefined;
+  const { wanted: _found, wait: waiting, elsewhere: _then, givenBy: giver, ...rest } = before;
+  const isMove = chosenBy === 'desk' && before.agent !== undefined;
   const wait = { ...place, ...(waiting === undefined ? {} : { wait: movedTo(waiting, agent, isMove) }) };
-  const told = { at: now, session: session.id, agent };
+  // A desk goes on with what somebody gave to it.
+  const given = givenBy(chosenBy === 'desk' ? giver : by);
+  const told = { at: now, session: session.id, agent, ...doneBy(by) };
   return {
-    session: { ...revised(session, { ...rest, desk, agent, assignedAt: now, ...wait }), agent },
+    session: { ...revised(session, { ...rest, desk, agent, assignedAt: now, ...wait, ...given }), agent },
     events: [before.agent === undefined ? { ...told, type: 'assigned' } : { ...told, type: 'reassigned', from: before.agent }],
   };
 }
@@ -195,7 +201,7 @@ function movedTo({ stuck: _was, escalated: _taken, ...wait }: Wait, agent: strin
 function written(session: SessionState, { desk, agent, at }: Extract<DeskChange, { do: 'write' }>, now: number): Changed {
   const had = session.handover;
   const who = { desk: had?.desk ?? desk, agent: had?.agent ?? agent };
-  const taken = assigned(session, { do: 'assign', ...who, by: 'agent', elsewhere: true }, now);
+  const taken = assigned(session, { do: 'assign', ...who, chosenBy: 'agent', elsewhere: true }, now);
   return {
     session: awaiting({ ...touched(taken.session, at), interactive: true }, at),
     events: [...taken.events, { type: 'customer_wrote', at: now, session: session.id, ...whoOf(taken.session.handover ?? {}) }],
@@ -264,4 +270,12 @@ function newWait(since: number): Wait {
 
 function whoOf({ agent }: Pick<Handover, 'agent'>): { readonly agent?: string } {
   return agent === undefined ? {} : { agent };
+}
+
+function doneBy(by: string | undefined): { readonly by?: string } {
+  return by === undefined ? {} : { by };
+}
+
+function givenBy(by: string | undefined): Pick<Handover, 'givenBy'> {
+  return by === undefined ? {} : { givenBy: by };
 }

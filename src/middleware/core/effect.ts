@@ -90,6 +90,8 @@ export interface Closed {
   readonly script?: 'done' | 'failed';
   /** Set where nobody came back and the worker closed a lazy session. */
   readonly finalisedBy?: 'worker';
+  /** Who ended it, where whoever called said so. */
+  readonly by?: string;
   readonly interactive: boolean;
   readonly developer: boolean;
   /** Interactive and not a developer's. */
@@ -141,6 +143,8 @@ export interface HandedOff {
   readonly desk: string;
   /** Whom it was meant for. */
   readonly agent?: string;
+  /** Who did it, as in what follows: where it came from outside the conversation, and whoever called said so. */
+  readonly by?: string;
 }
 
 /** An agent has the session now, from the bot or the queue. */
@@ -149,6 +153,7 @@ export interface Assigned {
   readonly at: number;
   readonly session: string;
   readonly agent: string;
+  readonly by?: string;
 }
 
 /** The session went from one agent to another. */
@@ -158,6 +163,7 @@ export interface Reassigned {
   readonly session: string;
   readonly from: string;
   readonly agent: string;
+  readonly by?: string;
 }
 
 /** Somebody was to be found and nobody was free; `agent` keeps it, or the queue does. Tried again when presence changes. */
@@ -209,6 +215,7 @@ export interface HandedBack {
   readonly at: number;
   readonly session: string;
   readonly agent?: string;
+  readonly by?: string;
 }
 
 /** A closing message that seemed sent was not delivered after all. */

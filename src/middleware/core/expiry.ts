@@ -116,9 +116,10 @@ function after(from: number, ms: number): number {
   return ms === 0 ? Number.POSITIVE_INFINITY : from + ms;
 }
 
-/** When a session has lasted as long as it may, epoch ms; infinity for no limit. */
-export function longestUntil(session: SessionState, policy: Policy): number {
-  return gently(session, changing(policy), longest).at;
+/** How long a session may last, milliseconds, 0 for no limit; and until when that is, epoch ms, infinity for no limit. */
+export function longestFor(session: SessionState, policy: Policy): { readonly ms: number; readonly at: number } {
+  const { at, timing } = gently(session, changing(policy), longest);
+  return { ms: timing.maxDurationMs, at };
 }
 
 /** When and why the session ends if nobody does anything. */

@@ -1,12 +1,13 @@
+import { becauseLive, type Living } from './because.ts';
 import { type Owner, ownerOf } from './desk.ts';
-import { deskTimers } from './desk-clock.ts';
+import { deskTimers, lastWordAt } from './desk-clock.ts';
 import { warningsAhead } from './due.ts';
-import { agentRulesFor, deadlineOf, endOf, expirationFor, expirationOf, isExpired, isSuspended } from './expiry.ts';
+import { agentRulesFor, deadlineOf, endOf, expirationFor, expirationOf, isExpired, isSuspended, longestFor } from './expiry.ts';
 import type { ChangedBy, Level, Policy } from './policy.ts';
 import type { SessionState } from './session.ts';
 
 /** The effective expiration. Durations in ms, 0 = never. */
-interface Chosen {
+export interface Chosen {
   /** What counts. */
   readonly effectiveMs: number;
   /** The level it came from. */
@@ -25,6 +26,11 @@ export interface Why extends Chosen {
   readonly extendedMs?: number;
   /** The longest that a session may last, where there is a limit. */
   readonly maxDurationMs?: number;
+  /** The last message of either side, where people timed the session: then only a cap goes by silence. */
+  readonly lastWordAt?: number;
+  /** The agent's last message, and how long after it the session ends; where that runs. */
+  readonly answeredAt?: number;
+  readonly closeAfterMs?: number;
   /** Settings that changed while it was live, and what they said before. */
   readonly change?: { readonly at: number; readonly apply: 'live' | 'nextSession'; readonly beforeMs: number };
 }
@@ -36,6 +42,8 @@ export interface Explanation extends Chosen {
   /** The desk that has it, and the agent; absent while the bot answers, or nobody has been found. */
   readonly desk?: string;
   readonly agent?: string;
+  /** Who gave it to them from outside the conversation, where that was said. */
+  readonly givenBy?: string;
   /** Whose silence is being timed: the user's, an agent's who owes an answer, the customer's after it. `nobody`: no live session. */
   readonly clock: 'user' | 'agent' | 'customer' | 'nobody';
   readonly session?: {
@@ -48,10 +56,12 @@ export interface Explanation extends Chosen {
   };
   /** What will happen next, earliest first. */
   readonly timers: readonly { readonly what: Timer; readonly at: number }[];
+  /** The same in plain sentences; times are UTC. */
+  readonly because: readonly string[];
 }
 
 /** Of a value that was changed while running: who did, and when (session time, epoch ms). */
-interface Changed {
+export interface Changed {
   readonly changedBy?: string;
   readonly changedAt?: number;
 }
@@ -61,8 +71,9 @@ type Timer = 'warns' | 'expires' | 'max_duration' | 'agent_inactivity' | ReturnT
 export function explain(session: SessionState | undefined, policy: Policy, now: number): Explanation {
   const deadline = session === undefined ? Number.POSITIVE_INFINITY : deadlineOf(session, policy);
   const expired = session !== undefined && isExpired(session, policy, now);
+  const from = chosen(policy, session);
   return {
-    ...chosen(policy, session),
+    ...from,
     ...(session === undefined || expired ? {} : { owner: ownerOf(session), ...peopleOf(session) }),
     clock: session === undefined || expired ? 'nobody' : clockOf(session, policy),
     ...(session === undefined
@@ -77,12 +88,27 @@ export function explain(session: SessionState | undefined, policy: Policy, now: 
           },
         }),
     timers: session === undefined || expired ? [] : timersOf(session, policy),
+    because: becauseLive(from, session && { ...livingOf(session, policy), deadline, expired }),
   };
 }
 
-function peopleOf({ handover }: SessionState): Pick<Explanation, 'desk' | 'agent'> {
+function livingOf(session: SessionState, policy: Policy): Omit<Living, 'deadline' | 'expired'> {
+  const { startedAt, handover } = session;
+  return {
+    why: whyOf(session, policy),
+    startedAt,
+    longest: longestFor(session, policy).at,
+    owner: ownerOf(session),
+    clock: clockOf(session, policy),
+    ...peopleOf(session),
+    ...(handover?.wait === undefined ? {} : { waitsSince: handover.wait.since }),
+  };
+}
+
+function peopleOf({ handover }: SessionState): Pick<Explanation, 'desk' | 'agent' | 'givenBy'> {
   if (handover === undefined) return {};
-  return handover.agent === undefined ? { desk: handover.desk } : { desk: handover.desk, agent: handover.agent };
+  const { desk, agent, givenBy } = handover;
+  return { desk, ...(agent === undefined ? {} : { agent }), ...(givenBy === undefined ? {} : { givenBy }) };
 }
 
 function clockOf(session: SessionState, policy: Policy): Explanation['clock'] {
@@ -116,13 +142,14 @@ function chosen(policy: Policy, session: SessionState | undefined): Chosen {
 /** What led to the end of a session whose time is over. */
 export function whyOf(session: SessionState, policy: Policy): Why {
   const { change } = policy;
-  const { maxDurationMs } = policy.closing;
+  const { ms: maxDurationMs } = longestFor(session, policy);
   const changed = change !== undefined && (change.apply === 'live' ? session.lastActivityAt : session.startedAt) < change.at;
   return {
     ...chosen(policy, session),
     lastActivityAt: session.lastActivityAt,
     ...(session.extendedMs === undefined ? {} : { extendedMs: session.extendedMs }),
     ...(maxDurationMs > 0 ? { maxDurationMs } : {}),
+    ...(isSuspended(session, policy) ? silenceOf(session, policy) : {}),
     ...(changed
       ? {
           change: {
@@ -133,6 +160,14 @@ export function whyOf(session: SessionState, policy: Policy): Why {
         }
       : {}),
   };
+}
+
+/** By what people's own clocks go. */
+function silenceOf(session: SessionState, policy: Policy): Pick<Why, 'lastWordAt' | 'answeredAt' | 'closeAfterMs'> {
+  const { closeAfterMs } = agentRulesFor(session, policy);
+  const answeredAt = session.handover?.answeredAt;
+  const runs = answeredAt !== undefined && closeAfterMs > 0;
+  return { lastWordAt: lastWordAt(session), ...(runs ? { answeredAt, closeAfterMs } : {}) };
 }
 
 function whoAndWhen(changed: ChangedBy | undefined): Changed {

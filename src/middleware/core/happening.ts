@@ -53,7 +53,7 @@ export interface Returned {
   readonly type: 'returned';
   /** False for a turn that only joined another one (a post that arrives twice, a proactive turn). */
   readonly counts: boolean;
-  readonly close?: { readonly reason: CloseReason; readonly at: number } | undefined;
+  readonly close?: { readonly reason: CloseReason; readonly at: number; readonly by?: string | undefined } | undefined;
 }
 
 /** The bot's handler threw; applied to the record as it was before the handler, or as the handler left it. */
@@ -82,6 +82,7 @@ export interface Touched {
 export interface Ended {
   readonly type: 'ended';
   readonly reason: CloseReason;
+  readonly by?: string | undefined;
 }
 
 /** A proactive close begins, or has done a step. */
@@ -136,6 +137,7 @@ export interface Erased {
   readonly type: 'erased';
   /** When the erasure was asked for, epoch ms; a contact that was erased since stays as they are. */
   readonly at: number;
+  readonly by: string;
 }
 
 /** Effects that have happened. */

@@ -119,8 +119,10 @@ export function newSession(birth: Birth): SessionState {
 
 /** The session after activity at `at`: a new idle period. The clock never moves backwards. */
 export function touched(session: SessionState, at: number): SessionState {
+  const lastActivityAt = Math.max(session.lastActivityAt, at);
+  if (session.warnedMs === undefined && session.extendedMs === undefined) return { ...session, lastActivityAt };
   const { warnedMs: _armed, extendedMs: _again, ...rest } = session;
-  return { ...rest, lastActivityAt: Math.max(session.lastActivityAt, at) };
+  return { ...rest, lastActivityAt };
 }
 
 /**

@@ -1,9 +1,9 @@
 import { arrived } from './arrival.ts';
 import { metered } from './billing.ts';
 import {
+  born,
   type ConversationRecord,
   close,
-  isDeveloper,
   newRecord,
   open,
   type Step,
@@ -18,6 +18,8 @@ import {
   type ContactChanged,
   type ConversationEvent,
   type Delivered,
+  type Ended,
+  type Erased,
   pass,
   type Returned,
   type Started,
@@ -25,7 +27,7 @@ import {
 } from './happening.ts';
 import { expire } from './lapse.ts';
 import type { Policy } from './policy.ts';
-import { type CloseReason, type SessionState, touched } from './session.ts';
+import { type SessionState, touched } from './session.ts';
 
 /** What happens next: the new record, what to tell, and what to do with the activity. Pure. */
 export function transition(before: ConversationRecord | null, event: ConversationEvent, policy: Policy, now: number): Transition {
@@ -42,7 +44,7 @@ export function transition(before: ConversationRecord | null, event: Conversatio
     case 'touched':
       return pass(touchedByBot(record, policy, now));
     case 'ended':
-      return pass(ended(record, event.reason, policy, now));
+      return pass(ended(record, event, policy, now));
     case 'closing':
       return pass(withSession(record, (session) => ({ ...session, closing: event.closing })));
     case 'extended':
@@ -56,7 +58,7 @@ export function transition(before: ConversationRecord | null, event: Conversatio
     case 'contact':
       return pass(contactChanged(record, event, policy, now));
     case 'erased':
-      return pass(erased(record, event.at, policy, now));
+      return pass(erased(record, event, policy, now));
     case 'desk':
       return pass(changedAtDesk(record, event, policy, now));
     case 'delivered':
@@ -74,19 +76,14 @@ function returned(record: ConversationRecord, event: Returned, policy: Policy, n
   const full = maxTurns > 0 && counted.turns >= maxTurns ? ({ reason: 'max_turns', at: now } as const) : undefined;
   const how = event.close ?? full;
   if (how === undefined) return pass({ record: { ...record, session: counted }, events: [] });
-  return pass(close(record, counted, { reason: how.reason, endedAt: how.at, closedAt: now }, policy));
+  return pass(close(record, counted, { ...how, endedAt: how.at, closedAt: now }, policy));
 }
 
 function started(record: ConversationRecord, event: Started, policy: Policy, now: number): Transition {
   const aged = expire(record, policy, now, now);
   if (aged.record.session !== undefined) return pass(aged);
   const kept = event.address ? { ...aged.record, address: event.address } : aged.record;
-  const opened = open(
-    kept,
-    { ...event.fresh, at: now, developer: event.fresh.developer ?? isDeveloper(policy, event.user) },
-    now,
-    'bot',
-  );
+  const opened = open(kept, born(event.fresh, policy, event.user, now), now, 'bot');
   const told =
     event.reason === undefined ? opened.events : opened.events.map((one) => ({ ...one, reason: event.reason }) as SessionEvent);
   return pass({ record: opened.record, events: [...aged.events, ...told] });
@@ -99,10 +96,10 @@ function touchedByBot(record: ConversationRecord, policy: Policy, now: number): 
   return { record: { ...aged.record, session: touched(session, now) }, events: aged.events };
 }
 
-function ended(record: ConversationRecord, reason: CloseReason, policy: Policy, now: number): Step {
+function ended(record: ConversationRecord, { reason, by }: Ended, policy: Policy, now: number): Step {
   const aged = expire(record, policy, now, now);
   if (aged.record.session === undefined) return aged;
-  return close(aged.record, aged.record.session, { reason, endedAt: now, closedAt: now }, policy);
+  return close(aged.record, aged.record.session, { reason, by, endedAt: now, closedAt: now }, policy);
 }
 
 /** Whoever leaves ends their session, without a message. */
@@ -121,10 +118,10 @@ function contactChanged(record: ConversationRecord, event: ContactChanged, polic
 }
 
 /** The close is told, and nothing else follows it. */
-function erased(record: ConversationRecord, at: number, policy: Policy, now: number): Step {
+function erased(record: ConversationRecord, { at, by }: Erased, policy: Policy, now: number): Step {
   if (record.erasedAt !== undefined && record.erasedAt >= at) return { record, events: [] };
   const { session } = record;
-  const closed = session && close(record, session, { reason: 'erased', endedAt: now, closedAt: now }, policy);
+  const closed = session && close(record, session, { reason: 'erased', by, endedAt: now, closedAt: now }, policy);
   return { record: tombstone(record, at), events: closed?.events ?? [] };
 }
 

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { connectorAnswer, conversationOf, connectorError as failure, isSend, jsonIn } from '../support/azure-connector.ts';
 import { bearerToken, keySet, tokenIssuer } from '../support/azure-token.ts';
 import { isRecord } from '../support/form-fields.ts';
+import { secretOf } from '../support/secret.ts';
 import type { Act, ApiCall, Identity, Outbound, Vendor, Webhook } from '../vendor.ts';
 
 /**
@@ -19,8 +20,8 @@ export const azureVendor: Vendor = {
     return {
       endpoint,
       account: `${endpoint}@${digest('site').slice(0, 11)}`,
-      secret: digest('app password'),
-      token: digest('token'),
+      secret: secretOf(digest('app password')),
+      token: secretOf(digest('token')),
       extra,
     };
   },

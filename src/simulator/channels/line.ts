@@ -1,6 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { isRecord } from '../support/form-fields.ts';
 import { isSend, lineApi, refusal, replyTokenFor } from '../support/line-api.ts';
+import { secretMark, secretOf } from '../support/secret.ts';
 import type { Vendor, Webhook, WebhookContext } from '../vendor.ts';
 
 /**
@@ -12,8 +13,8 @@ export const lineVendor: Vendor = {
   channel: 'line',
 
   identity(endpoint) {
-    const secret = digest(`channel secret of ${endpoint}`);
-    const token = createHmac('sha256', secret).update('channel access token').digest('base64');
+    const secret = secretOf(digest(`channel secret of ${endpoint}`));
+    const token = secretMark + createHmac('sha256', secret).update('channel access token').digest('base64');
     return { endpoint, account: `U${digest(`destination of ${endpoint}`)}`, secret, token, extra: {} };
   },
 
@@ -102,7 +103,11 @@ function lineSignature(channelSecret: string, bytes: string): string {
 
 /** An event that can be replied to. */
 function answerable(context: WebhookContext, event: Readonly<Record<string, unknown>>, messageId?: string): Webhook {
-  return delivered(context, { ...event, replyToken: replyTokenFor(context.person, digest(`reply ${key(context)}`)) }, messageId);
+  return delivered(
+    context,
+    { ...event, replyToken: replyTokenFor(context.person, secretOf(digest(`reply ${key(context)}`))) },
+    messageId,
+  );
 }
 
 /** People take back messages by their ids; whatever is no message goes by the id of its event. */

@@ -1,5 +1,6 @@
 import { isMessengerSend, messengerApi } from '../support/messenger-api.ts';
 import { at, digest, digits, graphCall, noSuchRoute, rawMeta, refusal, signMeta } from '../support/meta.ts';
+import { secretOf } from '../support/secret.ts';
 import { businessNumberId } from '../support/whatsapp-api.ts';
 import type { Vendor, Webhook, WebhookContext } from '../vendor.ts';
 
@@ -11,10 +12,16 @@ export const messengerVendor: Vendor = {
   channel: 'messenger',
 
   identity(endpoint) {
-    const secret = digest(`app secret of ${endpoint}`).slice(0, 32);
-    const token = `EAAG${digest(`page token of ${endpoint}`)}`;
+    const secret = secretOf(digest(`app secret of ${endpoint}`).slice(0, 32));
+    const token = `EAAG${secretOf(digest(`page token of ${endpoint}`))}`;
     const account = digits('4', 15, `page of ${endpoint}`);
-    return { endpoint, account, secret, token, extra: { verifyToken: digest(`verify token of ${endpoint}`).slice(0, 20) } };
+    return {
+      endpoint,
+      account,
+      secret,
+      token,
+      extra: { verifyToken: secretOf(digest(`verify token of ${endpoint}`).slice(0, 20)) },
+    };
   },
 
   person: (name) => digits('7', 16, `person ${name}`),

@@ -1,5 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import { isRecord } from '../support/form-fields.ts';
+import { secretMark, secretOf } from '../support/secret.ts';
 import { appOf, directChannel, escaped, responsePath, slackId, stampOf, unescaped } from '../support/slack-ids.ts';
 import { callMethod, methodOf, refused, respond } from '../support/slack-web-api.ts';
 import type { ApiCall, Vendor, Webhook, WebhookContext } from '../vendor.ts';
@@ -15,8 +16,8 @@ export const slackVendor: Vendor = {
     return {
       endpoint,
       account: slackId('T', endpoint),
-      secret: createHash('sha256').update(`slack signing secret of ${endpoint}`).digest('hex').slice(0, 32),
-      token: `xoxb-simulated-${slackId('K', endpoint)}`,
+      secret: secretOf(createHash('sha256').update(`slack signing secret of ${endpoint}`).digest('hex').slice(0, 32)),
+      token: `xoxb-${secretMark}-${slackId('K', endpoint)}`,
       extra: { app: slackId('A', endpoint), bot: slackId('B', endpoint), botUser: slackId('U', `bot of ${endpoint}`) },
     };
   },
@@ -144,7 +145,7 @@ function event(context: WebhookContext, id: string, event: Readonly<Record<strin
   const { identity, sequence, at } = context;
   const { app, botUser } = appOf(identity);
   const body = {
-    token: 'simulated',
+    token: secretMark,
     team_id: identity.account,
     context_team_id: identity.account,
     context_enterprise_id: null,
@@ -171,7 +172,7 @@ function tap(context: WebhookContext, ts: string, value: string, message: string
     type: 'block_actions',
     user: { id: person, username: person.toLowerCase(), team_id: identity.account },
     api_app_id: app,
-    token: 'simulated',
+    token: secretMark,
     container: { type: 'message', message_ts: message, channel_id: channel.id, is_ephemeral: false },
     trigger_id: trigger,
     team: { id: identity.account, domain: 'simulated' },
@@ -199,7 +200,7 @@ function slashCommand(context: WebhookContext, command: string): Webhook {
   const { identity, person } = context;
   const trigger = triggerOf(context);
   const body = {
-    token: 'simulated',
+    token: secretMark,
     team_id: identity.account,
     team_domain: 'simulated',
     channel_id: directChannel(person),

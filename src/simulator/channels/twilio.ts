@@ -1,5 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import { fieldsOf, isRecord, pairs } from '../support/form-fields.ts';
+import { secretOf } from '../support/secret.ts';
 import { messagesOf } from '../support/twiml.ts';
 import type { ApiAnswer, ApiCall, Identity, Vendor, VendorWorld, Webhook, WebhookAnswer, WebhookContext } from '../vendor.ts';
 
@@ -14,7 +15,7 @@ export const twilioVendor: Vendor = {
 
   identity(endpoint) {
     const accountSid = `AC${digest(`account of ${endpoint}`)}`;
-    const token = digest(`auth token of ${endpoint}`);
+    const token = secretOf(digest(`auth token of ${endpoint}`));
     return { endpoint, account: `+1999${digits(`number of ${endpoint}`)}`, secret: token, token, extra: { accountSid } };
   },
 

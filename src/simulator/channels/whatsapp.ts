@@ -1,4 +1,5 @@
 import { at, digest, digits, graphCall, noSuchRoute, rawMeta, refusal, signMeta } from '../support/meta.ts';
+import { secretOf } from '../support/secret.ts';
 import { businessNumberId, isWhatsappSend, phoneOf, whatsappApi } from '../support/whatsapp-api.ts';
 import type { Vendor, Webhook, WebhookContext } from '../vendor.ts';
 
@@ -11,11 +12,11 @@ export const whatsappVendor: Vendor = {
   channel: 'whatsapp',
 
   identity(endpoint) {
-    const secret = digest(`app secret of number ${endpoint}`).slice(0, 32);
-    const token = `EAAJ${digest(`system user token of ${endpoint}`)}`;
+    const secret = secretOf(digest(`app secret of number ${endpoint}`).slice(0, 32));
+    const token = `EAAJ${secretOf(digest(`system user token of ${endpoint}`))}`;
     const account = digits('3', 15, `number id of ${endpoint}`);
     const extra = {
-      verifyToken: digest(`verify token of number ${endpoint}`).slice(0, 20),
+      verifyToken: secretOf(digest(`verify token of number ${endpoint}`).slice(0, 20)),
       businessAccount: digits('5', 15, `business account of ${endpoint}`),
       number: digits('4930', 12, `number of ${endpoint}`),
     };

@@ -1,12 +1,15 @@
 import type { CalendarSettings } from '../../middleware/core/calendar.ts';
-import { type DeskActs, ScenarioError } from './format.ts';
+import { type ConversationAct, type DeskActs, ScenarioError } from './format.ts';
 import type { Reader } from './read.ts';
-import { endpointOf, livingProcessOf, type Surroundings } from './surroundings.ts';
+import { livingProcessOf, placeOf, type Surroundings } from './surroundings.ts';
 
 /** Words that say who owns a conversation; an agent of such a name could not be told from them. */
 const taken: readonly string[] = ['bot', 'queue', 'agent'];
 
-const acts = ['takes', 'replies', 'returns', 'goesOffline', 'comesOnline', 'handoff'] as const;
+const acts = ['takes', 'replies', 'returns', 'closes', 'goesOffline', 'comesOnline', 'handoff'] as const;
+
+/** What else they say of it. */
+const details: Readonly<Partial<Record<(typeof acts)[number], readonly string[]>>> = { replies: ['says'], closes: ['outcome'] };
 
 /** The ids of a file's agents, in its order. @throws ScenarioError */
 export function readAgents(file: Reader): readonly string[] {
@@ -49,15 +52,25 @@ export function readDeskActs(step: Reader, around: Surroundings): DeskActs {
     return { verb: 'desk', act: { does, agent: agentOf(step, around) }, process };
   }
   const about = ['at', 'agent', 'does', 'user', 'endpoint', 'process'];
-  step.only(...about, ...(does === 'replies' ? ['says'] : []));
-  const place = { user: step.text('user'), endpoint: endpointOrOnly(step, around) };
+  step.only(...about, ...(details[does] ?? []));
+  const place = placeOf(step, around, 'user');
   if (does === 'handoff') {
     const toQueue = !step.has('agent') || step.raw('agent') === 'queue';
     return { verb: 'desk', act: { does, agent: toQueue ? undefined : agentOf(step, around) }, place, process };
   }
   const agent = agentOf(step, around);
-  const act = does === 'replies' ? { does, agent, says: step.optionalText('says') ?? `This is ${agent}.` } : { does, agent };
-  return { verb: 'desk', act, place, process };
+  return { verb: 'desk', act: readAct(does, agent, step), place, process };
+}
+
+function readAct(does: 'takes' | 'replies' | 'returns' | 'closes', agent: string, step: Reader): ConversationAct {
+  switch (does) {
+    case 'replies':
+      return { does, agent, says: step.optionalText('says') ?? `This is ${agent}.` };
+    case 'closes':
+      return { does, agent, outcome: step.optionalText('outcome') };
+    default:
+      return { does, agent };
+  }
 }
 
 /** What happened at the desk, for people. */
@@ -75,6 +88,8 @@ export function described(act: DeskActs['act']): string {
       return `${act.agent} takes the conversation`;
     case 'returns':
       return `${act.agent} gives the conversation back to the bot`;
+    case 'closes':
+      return `${act.agent} closes the conversation${act.outcome === undefined ? '' : `: ${act.outcome}`}`;
   }
 }
 
@@ -87,11 +102,4 @@ function agentOf(step: Reader, { agents }: Surroundings): string {
   const agent = step.text('agent');
   if (!agents.includes(agent)) throw new ScenarioError(step.at('agent'), `the file has no agent "${agent}".`);
   return agent;
-}
-
-/** The step's endpoint; where the file has a single one it need not be named. */
-function endpointOrOnly(step: Reader, around: Surroundings): string {
-  const [only, second] = Object.keys(around.settings.endpoints);
-  if (!step.has('endpoint') && only !== undefined && second === undefined) return only;
-  return endpointOf(step, around).endpoint;
 }

@@ -1,3 +1,4 @@
+import type { Archive } from '../../middleware/archive.ts';
 import type { Store } from '../../middleware/store.ts';
 import { type Here, here } from './here.ts';
 import type { Told } from './lines.ts';
@@ -32,7 +33,8 @@ export interface ParentCalls extends TimeKeeper {
 export interface ChildGround<Data> {
   readonly cast: Cast<Data>;
   readonly store: Store;
-  /** Closes the connection that the store uses. */
+  readonly archive: Archive;
+  /** Closes the connection that they use. */
   close(): Promise<void>;
 }
 
@@ -79,10 +81,11 @@ export function serveProcesses<Data>(prepare: (given: unknown) => Promise<ChildG
         await ground.close();
       };
       try {
-        const { cast, store } = ground;
+        const { cast, store, archive } = ground;
         const started = await runner.start(plan, {
           cast,
           store,
+          archive,
           clock,
           tell: (event, work) => parent.tell('told', event, work),
           saved: (wakeAt) => parent.tell('saved', wakeAt),
@@ -100,11 +103,13 @@ export function serveProcesses<Data>(prepare: (given: unknown) => Promise<ChildG
     opens: (...args) => running().process.opens(...args),
     holds: (...args) => running().process.holds(...args),
     desk: (...args) => running().process.desk(...args),
+    erases: (...args) => running().process.erases(...args),
     configure: (...args) => running().process.configure(...args),
     worker: (turns) => running().process.worker(turns),
     store: (turns) => running().process.store(turns),
     hears: (at) => run?.process.hears(at),
     explain: (key) => running().process.explain(key),
+    profile: (...args) => running().process.profile(...args),
     async stop() {
       const { process, close } = running();
       const isOver = await process.close();

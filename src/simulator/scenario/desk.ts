@@ -25,6 +25,8 @@ export function scenarioDesk<Data>(sessions: Sessions<Data>, agents: readonly st
         return desk.reply(act.key, { agent: act.agent, message: act.says });
       case 'returns':
         return void (await desk.returnToBot(act.key));
+      case 'closes':
+        return void (await desk.close(act.key, { outcome: act.outcome }));
       case 'handoff':
         return void (await desk.handoff(act.key, act.agent === undefined ? 'queue' : { agent: act.agent }));
     }

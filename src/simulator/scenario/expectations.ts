@@ -1,17 +1,21 @@
 import { checkOwner } from './agents.ts';
-import { type Expectation, type ExpectedState, type Expects, ScenarioError } from './format.ts';
+import { type Expectation, type ExpectedContact, type ExpectedState, type Expects, ScenarioError } from './format.ts';
 import { eventFields, eventNames } from './lines.ts';
-import { type Reader, reader } from './read.ts';
-import { endpointOf, type Surroundings } from './surroundings.ts';
+import { lineFields, sessionFields } from './profile.ts';
+import type { Reader } from './read.ts';
+import { endpointOf, placeOf, type Surroundings } from './surroundings.ts';
 
 /** What a state can be expected of. */
 const stateFields = ['live', 'session', 'turns', 'owner', 'deadline', 'interactive', 'developer', 'variables', 'tags'];
 
-/** The entries of an `expect` step. A `state` stands beside `expect` or among its entries. */
+/** The entries of an `expect` step. A `state` stands beside `expect` or among its entries, a `contact` among its entries. */
 export function readExpectations(step: Reader, around: Surroundings): Expects {
   const entries: Expectation[] = step.has('expect')
-    ? step.list('expect').map((data, index) => {
-        const entry = reader(data, `${step.at('expect')}[${index}]`);
+    ? step.objects('expect').map((entry) => {
+        if (entry.has('contact')) {
+          entry.only('contact');
+          return readContact(entry.object('contact'), around);
+        }
         if (!entry.has('state')) return readEvent(entry);
         entry.only('state');
         return readState(entry.object('state'), around);
@@ -26,20 +30,43 @@ function readEvent(entry: Reader): Expectation {
   entry.only('event', 'times', 'no', ...eventFields);
   if (entry.has('no') && entry.has('times')) throw new ScenarioError(entry.path, '"no" and "times" exclude each other.');
   const times = entry.flag('no') ? 0 : entry.has('times') ? entry.count('times', 0, 1) : 'some';
-  const names = entry.keys.filter((name) => name !== 'times' && name !== 'no');
-  return { about: 'event', path: entry.path, fields: Object.fromEntries(names.map((name) => [name, entry.raw(name)])), times };
+  return { about: 'event', path: entry.path, fields: fieldsOf(entry, [...eventFields, 'event']), times };
 }
 
 function readState(state: Reader, around: Surroundings): ExpectedState {
   state.only('user', 'endpoint', ...stateFields);
-  if (around.dead.size === around.processes) throw new ScenarioError(state.path, 'no process is alive then that could tell.');
+  refuseUntellable(state, around);
   checkOwner(state, around);
-  const names = state.keys.filter((name) => stateFields.includes(name));
   return {
     about: 'state',
     path: state.path,
     user: state.text('user'),
     endpoint: endpointOf(state, around).endpoint,
-    fields: Object.fromEntries(names.map((name) => [name, state.raw(name)])),
+    fields: fieldsOf(state, stateFields),
   };
+}
+
+function readContact(contact: Reader, around: Surroundings): ExpectedContact {
+  contact.only('user', 'endpoint', 'sessions');
+  refuseUntellable(contact, around);
+  return {
+    about: 'contact',
+    path: contact.path,
+    ...placeOf(contact, around, 'user'),
+    sessions: contact.objects('sessions').map((session) => {
+      session.only(...sessionFields, 'transcript');
+      const lines = session.has('transcript') ? session.objects('transcript') : undefined;
+      for (const line of lines ?? []) line.only(...lineFields);
+      return { fields: fieldsOf(session, sessionFields), transcript: lines?.map((line) => fieldsOf(line, lineFields)) };
+    }),
+  };
+}
+
+/** What an entry says of some fields. */
+function fieldsOf(entry: Reader, fields: readonly string[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(entry.keys.filter((name) => fields.includes(name)).map((name) => [name, entry.raw(name)]));
+}
+
+function refuseUntellable({ path }: Reader, { dead, processes }: Surroundings): void {
+  if (dead.size === processes) throw new ScenarioError(path, 'no process is alive then that could tell.');
 }

@@ -43,6 +43,7 @@ export type Step = { readonly at: number; readonly path: string } & (
   | BotStarts
   | BotWorks
   | DeskActs
+  | Erases
   | VendorFails
   | StoreTurns
   | WorkerTurns
@@ -125,8 +126,14 @@ export interface PresenceAct {
 /** Done to one conversation. `agent` of a `handoff`: to whom; undefined: to the queue. */
 export type ConversationAct =
   | { readonly does: 'takes' | 'returns'; readonly agent: string }
+  | { readonly does: 'closes'; readonly agent: string; readonly outcome: string | undefined }
   | { readonly does: 'replies'; readonly agent: string; readonly says: string }
   | { readonly does: 'handoff'; readonly agent: string | undefined };
+
+export interface Erases extends ConversationPlace {
+  readonly verb: 'erases';
+  readonly process: number;
+}
 
 export interface VendorFails {
   readonly verb: 'vendor fails';
@@ -168,7 +175,7 @@ export interface Expects {
   readonly entries: readonly Expectation[];
 }
 
-export type Expectation = ExpectedEvent | ExpectedState;
+export type Expectation = ExpectedEvent | ExpectedState | ExpectedContact;
 
 /** One entry of `expect`: events with all of these fields. */
 export interface ExpectedEvent {
@@ -186,6 +193,17 @@ export interface ExpectedState {
   readonly user: string;
   readonly endpoint: string;
   readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** What must be kept of a contact now: these sessions and no other, newest first. */
+export interface ExpectedContact extends ConversationPlace {
+  readonly path: string;
+  readonly about: 'contact';
+  readonly sessions: readonly {
+    readonly fields: Readonly<Record<string, unknown>>;
+    /** These lines and no other, in this order; undefined: whatever was said. */
+    readonly transcript: readonly Readonly<Record<string, unknown>>[] | undefined;
+  }[];
 }
 
 /** The file is wrong: where, and what is wrong there. */

@@ -3,6 +3,7 @@ import { type Ground, type LocalProcess, type Plan, startProcess } from './proce
 import type { Runner } from './rest.ts';
 import type { Sight } from './sight.ts';
 import { watch } from './watch.ts';
+import { type WatchedArchive, watchedArchive } from './watched-archive.ts';
 import { type WatchedStore, watchedStore } from './watched-store.ts';
 
 /** Runs bot processes in this operating-system process. One such at a time: it would take the turns of another for its own. */
@@ -15,6 +16,7 @@ export interface Here extends Runner {
 export function here(vendorUrl: string, moved: () => void): Here {
   const processes: LocalProcess[] = [];
   const stores: WatchedStore[] = [];
+  const archives: WatchedArchive[] = [];
   const watching = watch(moved);
   const turn = () => processes.map((one) => one.turn()).find((found) => found !== undefined);
   const calls = countCalls(vendorUrl, () => watching.park(turn()));
@@ -22,7 +24,7 @@ export function here(vendorUrl: string, moved: () => void): Here {
   const storeSight = (): Sight['store'] => {
     const sights = stores.map((store) => store.sight());
     return {
-      busy: sights.reduce((sum, { busy }) => sum + busy, 0),
+      busy: [...sights.map(({ busy }) => busy), ...archives.map((one) => one.busy())].reduce((sum, busy) => sum + busy, 0),
       holds: sights.flatMap(({ holds }) => holds),
       wants: sights.flatMap(({ wants }) => wants),
     };
@@ -31,8 +33,10 @@ export function here(vendorUrl: string, moved: () => void): Here {
   return {
     async start(plan, ground) {
       const store = watchedStore(ground.store, watching.changed);
+      const archive = watchedArchive(ground.archive, watching.changed);
       stores.push(store);
-      const process = await startProcess(plan, { ...ground, store, watch: watching });
+      archives.push(archive);
+      const process = await startProcess(plan, { ...ground, store, archive, watch: watching });
       processes.push(process);
       return process;
     },

@@ -93,11 +93,13 @@ async function started(
       opens: (...args) => calls.call('opens', ...args),
       holds: (...args) => calls.call('holds', ...args),
       desk: (...args) => calls.call('desk', ...args),
+      erases: (...args) => calls.call('erases', ...args),
       configure: (...args) => calls.call('configure', ...args),
       worker: (turns) => soon(calls.call('worker', turns)),
       store: (turns) => soon(calls.call('store', turns)),
       hears: (at) => after(calls.tell('hears', at)),
       explain: (key) => soon(calls.call('explain', key)),
+      profile: (...args) => soon(calls.call('profile', ...args)),
       kill: end,
       async close() {
         const isOver = await within(stopMs, 'A process did not stop', calls.call('stop')).catch(() => false);

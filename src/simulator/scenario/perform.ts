@@ -7,6 +7,8 @@ import type {
   ChangesSettings,
   ConversationPlace,
   DeskActs,
+  Erases,
+  ExpectedContact,
   ExpectedState,
   Expects,
   ProcessTurns,
@@ -18,6 +20,7 @@ import type {
 import { type Line, line, type Place } from './lines.ts';
 import { type Mismatch, matchEvents } from './match.ts';
 import { Killed } from './process.ts';
+import { matchProfile, type ProfiledSession } from './profile.ts';
 import { failure, sender } from './send.ts';
 import type { Work } from './sight.ts';
 import type { Stage } from './stage.ts';
@@ -78,6 +81,17 @@ export function performer(scenario: Scenario, stage: Stage): Performer {
     const user = 'place' in step ? step.place.user : undefined;
     follow({ label: described(act), user }, doing, (error) => failure(clock.now(), place, error, 'DESK_FAILED'));
   };
+  const erase = (step: Erases) => {
+    const place = { user: step.user, endpoint: step.endpoint, channel: channelOf(step.endpoint) };
+    const label = `${step.user} is erased`;
+    note(label, place);
+    const process = company.process(step.process);
+    follow(
+      { label, user: step.user },
+      async (work) => process.erases(work, reached(step)),
+      (error) => failure(clock.now(), place, error, 'STORE_UNAVAILABLE'),
+    );
+  };
   const worker = async ({ worker, process }: WorkerTurns) => {
     note(`worker ${worker}`);
     const those = process === undefined ? [...company.living().values()] : [company.process(process)];
@@ -114,10 +128,21 @@ export function performer(scenario: Scenario, stage: Stage): Performer {
     const record = found.records[0]?.record as unknown as ConversationRecord | undefined;
     return stateOf(record, await process.explain(key), clock.now());
   };
+  const profileNow = async (step: ExpectedContact): Promise<readonly ProfiledSession[]> => {
+    const key = keyOfPerson(step.endpoint, step.user);
+    if (key === undefined) return [];
+    const ofThem = timeline.events().filter(({ user, endpoint }) => user === step.user && endpoint === step.endpoint);
+    const named = new Set(ofThem.flatMap(({ session }) => (typeof session === 'string' ? [session] : [])));
+    let profile: readonly ProfiledSession[] = [];
+    // Each writes down what it has not yet, so the last one knows of everything.
+    for (const process of company.living().values()) profile = await process.profile(key, [...named]);
+    return profile;
+  };
   const expect = async (step: Expects): Promise<readonly Mismatch[]> => {
     const wrong = step.closesWindow ? matchEvents(step, timeline.fresh(), scenario.offset) : [];
     for (const entry of step.entries) {
       if (entry.about === 'state') wrong.push(...matchState(entry, await stateNow(entry), scenario.offset));
+      if (entry.about === 'contact') wrong.push(...matchProfile(entry, await profileNow(entry), scenario.offset));
     }
     return wrong;
   };
@@ -134,6 +159,9 @@ export function performer(scenario: Scenario, stage: Stage): Performer {
           return [];
         case 'desk':
           deskActs(step);
+          return [];
+        case 'erases':
+          erase(step);
           return [];
         case 'vendor fails':
           note(`${step.channel} fails: ${step.fault}`);

@@ -1,3 +1,4 @@
+import type { Archive } from '../../middleware/archive.ts';
 import { engineKey } from '../../middleware/attach.ts';
 import type { Clock } from '../../middleware/clock.ts';
 import type { Address } from '../../middleware/core/conversation.ts';
@@ -11,6 +12,7 @@ import { type DeskAct, scenarioDesk } from './desk.ts';
 import { faultyStore } from './faulty-store.ts';
 import { functionsFor } from './functions.ts';
 import { type Told, toldOf } from './lines.ts';
+import { type ProfiledSession, profileOf } from './profile.ts';
 import type { Settings } from './settings.ts';
 import type { Watch } from './watch.ts';
 
@@ -46,6 +48,8 @@ export interface Process {
   holds(work: string, key: string, forMs: number): Promise<void>;
   /** Does what an agent does, or what the bot does about one. */
   desk(work: string, act: DeskAct): Promise<void>;
+  /** Erases a contact. */
+  erases(work: string, key: string): Promise<void>;
   configure(work: string, change?: SettingsChange): Promise<void>;
   /** What the worker does takes virtual time; nobody waits for it. */
   worker(turns: WorkerTurn): Promise<void>;
@@ -54,6 +58,8 @@ export interface Process {
   hears(at: number): void;
   /** Why a conversation's session lives as long as it does, also while the store is down. */
   explain(key: string): Promise<Explanation>;
+  /** What is kept of a contact. It writes down first what this process has not yet. @param named as in `profileOf` */
+  profile(key: string, named: readonly string[]): Promise<readonly ProfiledSession[]>;
   /** @returns false where a turn runs on that has never come to rest */
   close(): Promise<boolean>;
 }
@@ -80,6 +86,7 @@ export interface Plan extends Settings {
 export interface Ground<Data> {
   readonly cast: Cast<Data>;
   readonly store: Store;
+  readonly archive: Archive;
   /** Virtual time, as this process has it. */
   readonly clock: Clock;
   readonly watch: Watch;
@@ -102,7 +109,7 @@ const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {
 
 /** @throws AdjournError `ADJ_CONFIG_INVALID` if the bots cannot be started with these settings */
 export async function startProcess<Data>(plan: Plan, ground: Ground<Data>): Promise<LocalProcess> {
-  const { cast, clock, watch, tell } = ground;
+  const { archive, cast, clock, watch, tell } = ground;
   const store = faultyStore(ground.store, ground.saved);
   if (plan.storeIsDown) await store.turn('down');
   const botClock = (): Clock => sessions.clock;
@@ -111,6 +118,7 @@ export async function startProcess<Data>(plan: Plan, ground: Ground<Data>): Prom
     endpoints: mapped(plan.endpoints, ({ settings, test }) => ({ ...settings, ...functionsFor<Data>(test, botClock) })),
     organization: plan.organization,
     clock,
+    archive,
     logger: silent,
     leaseMs: plan.leaseMs,
     worker: workerOptions,
@@ -146,6 +154,7 @@ export async function startProcess<Data>(plan: Plan, ground: Ground<Data>): Prom
       }),
     holds: (work, key, forMs) => watch.within(work, () => sessions.run(key, () => sessions.clock.sleep(forMs))),
     desk: (work, act) => watch.within(work, () => atDesk(act)),
+    erases: (work, key) => watch.within(work, async () => void (await sessions.contact(key).erase({ by: 'scenario' }))),
     configure: (work, change) =>
       watch.within(work, async () => {
         if (change === undefined) await sessions.settings.get();
@@ -163,6 +172,7 @@ export async function startProcess<Data>(plan: Plan, ground: Ground<Data>): Prom
     },
     hears: (at) => engine.woken(at),
     explain: (key) => store.behind(() => sessions.explain(key)),
+    profile: (key, named) => store.behind(() => profileOf(sessions, key, named)),
     async close() {
       await closeBots();
       const closing = sessions.close();

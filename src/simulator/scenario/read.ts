@@ -18,6 +18,8 @@ export interface Reader {
   oneOf<const Value extends string>(name: string, values: readonly Value[]): Value;
   list(name: string): readonly unknown[];
   texts(name: string): readonly string[];
+  /** A list of objects. */
+  objects(name: string): readonly Reader[];
   object(name: string): Reader;
   /** Refuses every field that is not named. */
   only(...names: readonly string[]): void;
@@ -76,6 +78,7 @@ export function reader(value: unknown, path: string): Reader {
       if (!isTexts(found)) throw new ScenarioError(at(name), 'must be a list of texts.');
       return found;
     },
+    objects: (name) => list(name).map((one, index) => reader(one, `${at(name)}[${index}]`)),
     object: (name) => reader(raw(name), at(name)),
     only(...names) {
       const unknown = Object.keys(object).find((name) => !names.includes(name));

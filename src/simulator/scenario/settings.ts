@@ -6,7 +6,7 @@ import { settingNames } from '../../middleware/options.ts';
 import type { Vendor } from '../vendor.ts';
 import { readAgentSettings, readCalendar } from './agents.ts';
 import { type ChangesSettings, type ScenarioEndpoint, ScenarioError, type TestFunctions } from './format.ts';
-import { isTexts, type Reader, reader } from './read.ts';
+import { isTexts, type Reader } from './read.ts';
 
 /** The settings of a file, as they stand at one of its steps. */
 export interface Settings {
@@ -135,10 +135,7 @@ function readSettings(object: Reader, more: readonly string[], besides: readonly
   if (object.has('developer') && typeof object.raw('developer') !== 'boolean' && !isTexts(object.raw('developer')))
     throw new ScenarioError(object.at('developer'), 'must be true, false or a list of people.');
   if (object.has('warnings')) {
-    for (const [index, one] of object.list('warnings').entries()) {
-      const warning = reader(one, `${object.at('warnings')}[${index}]`);
-      warning.only('before', 'message');
-    }
+    for (const warning of object.objects('warnings')) warning.only('before', 'message');
   }
   if (object.has('carryOver') && object.raw('carryOver') !== 'none' && object.raw('carryOver') !== 'all') {
     object.texts('carryOver');

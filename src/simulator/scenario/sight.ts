@@ -26,7 +26,7 @@ export interface Doing {
 
 export type TurnPhase = 'waiting' | 'running';
 
-/** What a process has to do with the store. */
+/** What a process has to do with the store and the archive. */
 export interface StoreSight {
   /** Calls that will be answered without anybody's help. */
   readonly busy: number;

@@ -13,27 +13,23 @@ import {
   type VendorFails,
   type WebhookStep,
 } from './format.ts';
-import { type Reader, reader } from './read.ts';
+import type { Reader } from './read.ts';
 import { changed, readChange } from './settings.ts';
-import { endpointOf, livingProcessOf, processOf, refuseMissing, type Surroundings } from './surroundings.ts';
+import { endpointOf, livingProcessOf, placeOf, processOf, type Surroundings } from './surroundings.ts';
 import { resolveAt, resolveWrittenAt } from './times.ts';
-
-/** Verbs and their fields that this version cannot play. */
-const missingVerbs = ['erases'];
 
 const plainActs = ['refreshes', 'reads', 'types', 'reacts', 'edits', 'unsends', 'joins'] as const;
 /** Verbs of their own, that cannot overlap. */
-const soleVerbs = ['together', 'bot', 'vendor', 'store', 'worker', 'dies', 'restarts', 'does', 'settings', 'expect', 'state'];
+const faults = ['vendor', 'store', 'worker', 'dies', 'restarts'] as const;
+const soleVerbs: readonly string[] = ['together', 'bot', ...faults, 'does', 'settings', 'erases', 'expect', 'state'];
 const verbs = ['says', 'taps', ...plainActs, 'redelivers', 'sends', ...soleVerbs];
 
-export function readSteps(list: readonly unknown[], around: Omit<Surroundings, 'dead'>): Step[] {
+export function readSteps(steps: readonly Reader[], around: Omit<Surroundings, 'dead'>): Step[] {
   const ids = new Set<string>();
   const dead = new Set<number>();
   let previous = around.at;
   let { settings } = around;
-  return list.map((data, index) => {
-    const object = reader(data, `steps[${index}]`);
-    refuseMissing(object, missingVerbs);
+  return steps.map((object) => {
     const at = resolveAt(object.text('at'), previous, around.offset);
     if (at === undefined)
       throw new ScenarioError(object.at('at'), `"${object.text('at')}" is no clock time, ISO instant or "+31m".`);
@@ -77,6 +73,9 @@ function readVerb(step: Reader, around: Surroundings, ids: Set<string>): Verb {
       return readRestart(step, around);
     case 'settings':
       return readChange(step, around.settings, around.vendors);
+    case 'erases':
+      step.only('at', 'erases', 'endpoint', 'process');
+      return { verb: 'erases', ...placeOf(step, around, 'erases'), process: livingProcessOf(step, around) };
     case 'expect':
     case 'state':
       step.only('at', 'expect', 'state', 'ordered');
@@ -100,10 +99,8 @@ function verbOf(step: Reader): string {
 
 function readTogether(step: Reader, around: Surroundings, ids: Set<string>): Verb {
   step.only('at', 'together');
-  const deliveries = step.list('together').map((data, index) => {
-    const inner = reader(data, `${step.at('together')}[${index}]`);
+  const deliveries = step.objects('together').map((inner) => {
     if (inner.has('at')) throw new ScenarioError(inner.at('at'), 'a step inside "together" has no time of its own.');
-    refuseMissing(inner, missingVerbs);
     const verb = verbOf(inner);
     if (soleVerbs.includes(verb)) {
       throw new ScenarioError(inner.at(verb), 'only deliveries can overlap.');

@@ -1,5 +1,5 @@
 import type { Vendor } from '../vendor.ts';
-import { ScenarioError } from './format.ts';
+import { type ConversationPlace, ScenarioError } from './format.ts';
 import type { Reader } from './read.ts';
 import type { Settings } from './settings.ts';
 
@@ -26,6 +26,14 @@ export function endpointOf(step: Reader, around: Surroundings): { readonly endpo
   return { endpoint, channel: found.channel };
 }
 
+/** Whose conversation a step is about. Where the file has a single endpoint it need not be named. @param name the field that names the user */
+export function placeOf(step: Reader, around: Surroundings, name: string): ConversationPlace {
+  const user = step.text(name);
+  const [only, second] = Object.keys(around.settings.endpoints);
+  if (!step.has('endpoint') && only !== undefined && second === undefined) return { user, endpoint: only };
+  return { user, endpoint: endpointOf(step, around).endpoint };
+}
+
 /** The process a step goes to; the first unless it says so. */
 export function processOf(step: Reader, around: Surroundings): number {
   const process = step.count('process', 1, 1);
@@ -38,10 +46,4 @@ export function livingProcessOf(step: Reader, around: Surroundings): number {
   const process = processOf(step, around);
   if (around.dead.has(process)) throw new ScenarioError(step.path, `process ${process} is dead then.`);
   return process;
-}
-
-/** Refuses, by name, what the format has and this version cannot play. */
-export function refuseMissing(object: Reader, names: readonly string[]): void {
-  const name = names.find((one) => object.has(one));
-  if (name !== undefined) throw new ScenarioError(object.at(name), `"${name}" cannot be played by this version.`);
 }

@@ -26,6 +26,6 @@ export function readScenario(data: unknown, vendors: readonly Vendor[]): Scenari
     ...settings,
     processes,
     agents,
-    steps: readSteps(file.list('steps'), { ...start, settings, processes, agents, vendors }),
+    steps: readSteps(file.objects('steps'), { ...start, settings, processes, agents, vendors }),
   };
 }

@@ -1,3 +1,4 @@
+import { memoryArchive } from '../../middleware/archive.ts';
 import type { Store } from '../../middleware/store.ts';
 import type { VirtualClock } from '../../testing/virtual-clock.ts';
 import { here } from './here.ts';
@@ -48,10 +49,11 @@ export function inThisProcess<Data>(cast: Cast<Data>, store: Store): Venue {
     canDie: false,
     async open({ clock, vendorUrl, moved, tell, saved }) {
       const runner = here(vendorUrl, moved);
+      const archive = memoryArchive();
       return {
         store,
         async start(rank, plan) {
-          const process = await runner.start(plan, { cast, store, clock: clock.ranked(rank), tell, saved });
+          const process = await runner.start(plan, { cast, store, archive, clock: clock.ranked(rank), tell, saved });
           return { ...process, runner };
         },
         async close() {

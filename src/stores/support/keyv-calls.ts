@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { AdjournError } from '../../middleware/errors.ts';
+import { AdjournError, bare } from '../../middleware/errors.ts';
 import { damaged } from './records.ts';
 
 /** A Keyv's error events and switches, as far as they decide whether a failure is heard of. */
@@ -80,5 +80,5 @@ export function inner(store: unknown): unknown {
 
 function failure(where: string, error: unknown): AdjournError {
   if (error instanceof SyntaxError) return damaged(where);
-  return new AdjournError('STORE_UNAVAILABLE', 'The Keyv backend failed.', { where, cause: error });
+  return new AdjournError('STORE_UNAVAILABLE', 'The Keyv backend failed.', { where, cause: bare(error) });
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { AdjournError, isAdjournError } from '../../middleware/errors.ts';
+import { AdjournError, isAdjournError, nameOf } from '../../middleware/errors.ts';
 import { type Failing, keyvCalls } from './keyv-calls.ts';
 import { decode, encode, keyOfValue, type Records } from './records.ts';
 
@@ -105,7 +105,7 @@ export function keyvRecords(keyv: KeyvLike, timeoutMs: number): Records {
         } catch (error) {
           if (isAdjournError(error, 'ADJ_RECORD_INVALID')) throw undecodable();
           // Keyv 5 stumbles over a record that is deleted between its listing and its reading.
-          if (left === 0 || !(isAdjournError(error) && error.cause instanceof TypeError)) throw error;
+          if (left === 0 || !(isAdjournError(error) && nameOf(error.cause) === 'TypeError')) throw error;
         }
       }
     },

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AdjournError, isAdjournError } from '../../middleware/errors.ts';
+import { AdjournError, bare, isAdjournError } from '../../middleware/errors.ts';
 import { oneByOne } from './one-by-one.ts';
 import type { Script } from './redis-script.ts';
 
@@ -185,6 +185,6 @@ function unavailable(where: string, cause: unknown): AdjournError {
   return new AdjournError('STORE_UNAVAILABLE', 'Redis did not answer as it should.', {
     where,
     hint: isClosed ? 'Call client.connect() before the first turn, and close the client after the store.' : undefined,
-    cause,
+    cause: bare(cause),
   });
 }

@@ -1,4 +1,4 @@
-import { AdjournError } from '../../middleware/errors.ts';
+import { AdjournError, bare } from '../../middleware/errors.ts';
 import type { StoreCapabilities } from '../../middleware/store.ts';
 import type { Values } from './sql-text.ts';
 
@@ -139,7 +139,7 @@ export function missing(steps: Schema, version: unknown, part: string): Schema {
 
 /** An outage, with what the driver said about it. */
 export function unavailable(where: string, cause: unknown): AdjournError {
-  return new AdjournError('STORE_UNAVAILABLE', `${where} did not answer, or refused.`, { cause });
+  return new AdjournError('STORE_UNAVAILABLE', `${where} did not answer, or refused.`, { cause: bare(cause) });
 }
 
 /** Gives up on work after a while. What it still yields afterwards is given to `late`. */
