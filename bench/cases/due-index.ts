@@ -33,7 +33,7 @@ interface Place {
 export const run: Case = async (quick) => {
   const steps = quick ? [100, 1_000] : sizes;
   const rounds = quick ? 1 : 5;
-  const turns = quick ? 200 : 4_000;
+  const turns = quick ? 200 : 2_500;
   const figures: Figure[] = [];
   for (const open of [onRedis, onPostgres]) {
     const crowds: Crowd<Place>[] = [];

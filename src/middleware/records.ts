@@ -55,6 +55,7 @@ export function records(
   /** From here on the next one may have it, while its holder still has answers to give. */
   const letGo = ({ token }: Lease) => {
     slots.get(token)?.finishes(true);
+    slots.delete(token);
   };
   const release: Records['release'] = (lease) => {
     letGo(lease);
