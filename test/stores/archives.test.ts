@@ -10,7 +10,9 @@ const kits = readdirSync(new URL('.', import.meta.url))
 
 test('every archive has its entry in the kit', () => {
   const source = new URL('../../src/', import.meta.url);
-  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const all = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  // The simulator's only watches another one.
+  const files = all.filter((file) => !file.startsWith('simulator/'));
   const archives = files.flatMap((file) =>
     [...readFileSync(new URL(file, source), 'utf8').matchAll(/^export function (\w+)Archive\(/gm)].map(([, name]) => name),
   );
