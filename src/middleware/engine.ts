@@ -3,9 +3,9 @@ import { adopt } from './adopt.ts';
 import { classifyReturn } from './classify.ts';
 import type { Conducted } from './conduct.ts';
 import type { DeliveryReport } from './core/activity.ts';
-import { type ConversationRecord, newRecord } from './core/conversation.ts';
+import { type ConversationRecord, newRecord, type Step } from './core/conversation.ts';
 import { isExpired } from './core/expiry.ts';
-import type { Transition } from './core/happening.ts';
+import { pass, type Transition } from './core/happening.ts';
 import { expire } from './core/lapse.ts';
 import { degraded } from './degraded.ts';
 import { AdjournError, isAdjournError } from './errors.ts';
@@ -144,6 +144,12 @@ export function createEngine(parts: ShellParts): Engine {
     }
   };
 
+  const change: Engine['change'] = (job, decideOn) =>
+    shell.underLease(job, async (held, place) => {
+      const { record, events } = decideOn(held.record);
+      return kept(place, await exclusive(shell, place, held, { ...untouched(record, place), events }, async () => record));
+    });
+
   return Object.assign(shell, {
     current: shell.stage.current,
     take: (job: Job) => {
@@ -174,16 +180,27 @@ export function createEngine(parts: ShellParts): Engine {
         const { lease } = await adopt(shell, job, held);
         await book.release(lease);
       }),
-    async reported(job: Job, { closeId, message }: DeliveryReport) {
-      await shell.archive?.amend(closeId, message);
+    async reported(job: Job, report: DeliveryReport) {
+      const { closeId, message } = report;
       if (message !== 'sent') shell.tell(job, [{ type: 'send_failed', session: closeId, message }]);
+      try {
+        await shell.archive?.amend(closeId, message);
+      } catch (error) {
+        shell.report(error, whereOf(job));
+        // Vendors say it once: it waits with what else the archive is to be told.
+        if (job.key !== '') await change(job, (record) => pass(noted(record, report, clock.now())));
+      }
     },
-    change: (job: Job, decideOn: (record: ConversationRecord | null) => Transition) =>
-      shell.underLease(job, async (held, place) => {
-        const { record, events } = decideOn(held.record);
-        return kept(place, await exclusive(shell, place, held, { ...untouched(record, place), events }, async () => record));
-      }),
+    change,
   });
+}
+
+/** A report that is still to be told; the latest of one close. Whoever is in no record any more wants none. */
+function noted(before: ConversationRecord | null, { closeId, message }: DeliveryReport, at: number): Step {
+  if (before === null) return { record: newRecord(), events: [] };
+  const id = `${closeId}:report`;
+  const others = (before.outbox ?? []).filter((effect) => effect.id !== id);
+  return { record: { ...before, outbox: [...others, { id, at, report: { closeId, message } }] }, events: [] };
 }
 
 /** Tells an observer more of the turn. */

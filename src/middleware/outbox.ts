@@ -1,6 +1,6 @@
 import type { ClosedSession } from './archive.ts';
 import type { ConversationRecord } from './core/conversation.ts';
-import type { Closed, CloseEffect, DeskEffect, Effect } from './core/effect.ts';
+import type { Closed, CloseEffect, DeskEffect, Effect, ReportEffect } from './core/effect.ts';
 import type { Delivered } from './core/happening.ts';
 import { transition } from './core/transition.ts';
 import { seeConversation } from './desk-room.ts';
@@ -43,7 +43,7 @@ export async function deliverOutbox(shell: Shell, job: Job, record: Conversation
   try {
     for (const effect of effects) {
       if (!('closed' in effect)) {
-        if (await shown(shell, job, effect)) done.push(effect.id);
+        if (await carriedOut(shell, job, effect)) done.push(effect.id);
         continue;
       }
       const { id, hooks } = effect;
@@ -70,10 +70,11 @@ export async function deliverOutbox(shell: Shell, job: Job, record: Conversation
   }
 }
 
-/** Whether the desk has seen how the conversation stands; if not, it is tried again. */
-async function shown(shell: Shell, job: Job, { desk, from }: DeskEffect): Promise<boolean> {
+/** Whether the desk has seen how the conversation stands, or the archive what a vendor reported; if not, it is tried again. */
+async function carriedOut(shell: Shell, job: Job, effect: DeskEffect | ReportEffect): Promise<boolean> {
   try {
-    await seeConversation(shell, desk, job.key, from);
+    if ('report' in effect) await shell.archive?.amend(effect.report.closeId, effect.report.message);
+    else await seeConversation(shell, effect.desk, job.key, effect.from);
     return true;
   } catch (error) {
     shell.report(error, whereOf(job));

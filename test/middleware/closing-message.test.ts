@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { SendOutcome } from '../../src/middleware/adapter.ts';
+import { memoryArchive } from '../../src/middleware/archive.ts';
 import type { Text } from '../../src/middleware/core/message.ts';
 import { type Answer, adaKey, closingBot, timeOf, toyBot } from './toy.ts';
 
@@ -106,6 +107,37 @@ describe('what the vendor says of a closing message', () => {
     });
     expect(await bot.closes()).toMatchObject([{ session, message: 'failed:131047' }]);
     expect(bot.eventsOf('send_failed')).toMatchObject([{ session, message: 'failed:131047' }]);
+  });
+
+  test('a later word that the archive cannot be told waits until it can', async () => {
+    const kept = memoryArchive();
+    let isOut = false;
+    const amend = async (...args: Parameters<typeof kept.amend>) => {
+      if (isOut) throw new Error('The archive is out.');
+      return kept.amend(...args);
+    };
+    const bot = closingBot({ closingMessage: 'bye' }, { archive: { ...kept, amend } });
+    const reported = (message: 'sent' | 'failed:131047') =>
+      bot.deliver({
+        kind: 'lifecycle',
+        type: 'status',
+        channel: 'toy',
+        conversation: { id: 'ada', kind: 'direct' },
+        user: 'ada',
+        report: { closeId: bot.eventsOf('closed')[0]?.session ?? '', message },
+      });
+    await bot.says('a');
+    await bot.until('10:31:00');
+    isOut = true;
+    await reported('sent');
+    await reported('failed:131047');
+    await bot.until('10:33:00');
+    expect(await bot.closes()).toMatchObject([{ message: 'sent' }]);
+    expect(bot.eventsOf('send_failed')).toMatchObject([{ message: 'failed:131047' }]);
+    isOut = false;
+    await bot.until('10:35:00');
+    expect(await bot.closes()).toMatchObject([{ message: 'failed:131047' }]);
+    expect((await bot.sessions.explain(adaKey)).session).toBeUndefined();
   });
 
   test('without a sender in this process the close goes on', async () => {

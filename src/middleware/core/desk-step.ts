@@ -28,7 +28,9 @@ export function changedAtDesk(
   const told = [...aged.events, ...events];
   if (session.deskRevision === live.deskRevision) return { record: changed, events: told };
   const desks = [...new Set([live, session].flatMap(({ handover }) => handover?.desk ?? []))];
-  const others = (changed.outbox ?? []).filter((one) => 'closed' in one || one.from !== undefined || !desks.includes(one.desk));
+  const others = (changed.outbox ?? []).filter(
+    (one) => 'closed' in one || 'report' in one || one.from !== undefined || !desks.includes(one.desk),
+  );
   const effects = desks.map((desk): DeskEffect => ({ id: `${session.id}:${session.deskRevision}:${desk}`, at: now, desk }));
   return { record: { ...changed, outbox: [...others, ...effects] }, events: told };
 }

@@ -29,7 +29,7 @@ export type SessionEvent =
  * What still has to happen after a change is saved. It stands in the record's outbox until it has, so a crash loses nothing:
  * whoever finds it does it again, under the same id.
  */
-export type Effect = CloseEffect | DeskEffect;
+export type Effect = CloseEffect | DeskEffect | ReportEffect;
 
 /** What must follow a close. */
 export interface CloseEffect {
@@ -52,6 +52,13 @@ export interface DeskEffect {
   readonly desk: string;
   /** The key the conversation had before: the desk is to see that it has moved. */
   readonly from?: string | undefined;
+}
+
+/** A vendor's later word on a closing message that the archive could not be told. */
+export interface ReportEffect {
+  readonly id: string;
+  readonly at: number;
+  readonly report: { readonly closeId: string; readonly message: MessageResult };
 }
 
 /** When an effect was decided, epoch ms. */
