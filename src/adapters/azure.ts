@@ -1,11 +1,12 @@
 import type { Adapter, AdapterOptions } from '../middleware/adapter.ts';
 import { attach } from '../middleware/attach.ts';
+import { within } from '../middleware/clock.ts';
 import type { Activity } from '../middleware/core/activity.ts';
 import type { Sessions } from '../middleware/sessions.ts';
 import type { Turn } from '../middleware/turn.ts';
 import { actOf, isProactive, meansOf } from './support/azure-act.ts';
 import { type AzureSendings, followHandoff, handoffIn } from './support/azure-handoff.ts';
-import { nesting, within } from './support/azure-hold.ts';
+import { nesting } from './support/azure-nesting.ts';
 import { idOf, isKnown, originOf } from './support/azure-origin.ts';
 import { channelIdOf } from './support/azure-place.ts';
 import { hearSendings } from './support/azure-said.ts';
@@ -167,7 +168,8 @@ export function azureSessions<Data, Endpoint extends string>(
         duplicate: succeed,
       });
       // The Agents SDK's long-running messages work on in a turn of their own, so that the request need not wait.
-      if (!nested.has(taken)) await within(answerByMs - (sessions.clock.now() - arrivedAt), saved, turns);
+      const left = answerByMs - (sessions.clock.now() - arrivedAt);
+      if (left > 0 && !nested.has(taken)) await within(sessions.clock, left, saved, () => {});
       revoked = true;
     },
   };

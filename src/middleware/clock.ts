@@ -23,6 +23,20 @@ export function after(clock: Clock, ms: number, run: () => void): () => void {
   return () => off.abort(calledOff);
 }
 
+/** What work comes to; what `late` gives, or throws, where that takes longer than `ms` milliseconds of a clock. */
+export function within<T, Late>(clock: Clock, ms: number, work: Promise<T>, late: () => Late | Promise<Late>): Promise<T | Late> {
+  return new Promise((resolve, reject) => {
+    const callOff = after(clock, ms, () => resolve(Promise.resolve().then(late)));
+    const settling =
+      <Value>(settle: (value: Value) => void) =>
+      (value: Value) => {
+        callOff();
+        settle(value);
+      };
+    work.then(settling(resolve), settling(reject));
+  });
+}
+
 /** The reason timers are called off with. Without one, `abort()` makes an error with a stack that nobody reads. */
 export const calledOff = 'called off';
 

@@ -1,4 +1,4 @@
-import { type Clock, calledOff } from './clock.ts';
+import { type Clock, within } from './clock.ts';
 import type { Carried } from './core/conversation.ts';
 import type { Duration } from './core/duration.ts';
 import type { EndpointSettings, OrganizationSettings } from './core/policy.ts';
@@ -72,17 +72,11 @@ export const classifyLimitMs = 2_000;
  * What a hook answers, within its time on session time.
  * @throws what it throws, or AdjournError `ADJ_HOOK_FAILED` when its time is over
  */
-export async function limited<T>(clock: Clock, name: string, limitMs: number, hook: () => T | Promise<T>): Promise<T> {
-  const done = new AbortController();
-  const over = clock.sleep(limitMs, done.signal).then(() => {
-    if (done.signal.aborted) return new Promise<never>(() => {});
-    throw new AdjournError('ADJ_HOOK_FAILED', `${name} took longer than ${limitMs / 1000} s.`, {
+export function limited<T>(clock: Clock, name: string, limitMs: number, hook: () => T | Promise<T>): Promise<T> {
+  const answer = (async () => hook())();
+  return within(clock, limitMs, answer, () => {
+    throw new AdjournError('ADJ_HOOK_FAILED', `${name} took longer than ${limitMs / 1_000} s.`, {
       hint: 'Do slow work elsewhere.',
     });
   });
-  try {
-    return await Promise.race([(async () => hook())(), over]);
-  } finally {
-    done.abort(calledOff);
-  }
 }

@@ -1,4 +1,4 @@
-import { after, type Clock } from './clock.ts';
+import { type Clock, within } from './clock.ts';
 import { type ConversationRecord, isEmpty, recordVersion } from './core/conversation.ts';
 import { wakeAt } from './core/due.ts';
 import type { Policy } from './core/policy.ts';
@@ -100,7 +100,7 @@ export function records(
       } catch (error) {
         if (isAdjournError(error, 'LEASE_TIMEOUT')) return undefined;
         // Without the store, turns keep the order of this process at least: after those ahead, before those behind.
-        if (slot.ready !== undefined) await within(clock, waitMs, slot.ready);
+        if (slot.ready !== undefined) await within(clock, waitMs, slot.ready, () => {});
         slot.finishes(true);
         throw error;
       } finally {
@@ -158,21 +158,7 @@ async function decoded(
 /** Only waiting is news to whoever watches. */
 function waited<T>(clock: Clock, job: Job, answer: Promise<T>, waitMs: number): Promise<T | undefined> {
   probe('waiting', job);
-  return waitMs > 0 ? within(clock, waitMs, answer) : answer;
-}
-
-/** What a promise comes to; undefined where that takes longer. */
-function within<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const callOff = after(clock, ms, () => resolve(undefined));
-    const settling =
-      <Value>(settle: (value: Value) => void) =>
-      (value: Value) => {
-        callOff();
-        settle(value);
-      };
-    promise.then(settling(resolve), settling(reject));
-  });
+  return waitMs > 0 ? within(clock, waitMs, answer, () => undefined) : answer;
 }
 
 /** As long as a store takes that answers from memory. */

@@ -1,5 +1,5 @@
 import type { SendOutcome } from './adapter.ts';
-import { calledOff } from './clock.ts';
+import { within } from './clock.ts';
 import type { Address } from './core/conversation.ts';
 import { unsent } from './errors.ts';
 import type { Shell, Where } from './shell.ts';
@@ -21,15 +21,13 @@ export async function sendTo(shell: Shell, where: Where, address: Address | unde
   const send = shell.senders.get(senderKey(channel, endpoint)) ?? shell.senders.get(senderKey(channel, undefined));
   if (send === undefined || address === undefined) return { outcome: 'refused', reason: send ? 'no_address' : 'no_sender' };
   const { message, ...context } = outgoing;
-  const done = new AbortController();
-  const late = shell.clock.sleep(sendLimitMs, done.signal).then((): SendOutcome => ({ outcome: 'unknown', reason: 'timeout' }));
+  const late = (): SendOutcome => ({ outcome: 'unknown', reason: 'timeout' });
   try {
-    return await Promise.race([shell.stage.quietly(() => send(address, message, context)), late]);
+    const sent = shell.stage.quietly(() => send(address, message, context));
+    return await within(shell.clock, sendLimitMs, sent, late);
   } catch (error) {
     shell.report(unsent(error, where.key), where);
     return { outcome: 'unknown', reason: 'error' };
-  } finally {
-    done.abort(calledOff);
   }
 }
 

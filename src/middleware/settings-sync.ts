@@ -1,4 +1,4 @@
-import { calledOff, systemClock } from './clock.ts';
+import { systemClock, within } from './clock.ts';
 import { noSettings, type SettingsRecord, settingsKey, settingsVersion } from './core/settings-record.ts';
 import { AdjournError, isAdjournError } from './errors.ts';
 import type { Failure, SettingsChanged } from './events.ts';
@@ -195,7 +195,7 @@ export function settingsSync(shell: Shell, log: { info(line: string): void; warn
   const fresh = (): Promise<void> | undefined => {
     const age = Math.max(realNow() - lookedAt.running, Math.abs(Date.now() - lookedAt.wall));
     if ((answered && !shared) || age < staleMs) return undefined;
-    return within(patienceMs, reading ?? poll());
+    return patiently(patienceMs, reading ?? poll());
   };
 
   shell.settled = fresh;
@@ -215,7 +215,7 @@ export function settingsSync(shell: Shell, log: { info(line: string): void; warn
       started = false;
       clearTimeout(timer);
       timer = undefined;
-      if (reading !== undefined) await within(patienceMs, reading);
+      if (reading !== undefined) await patiently(patienceMs, reading);
       await lookups.stop();
     },
     fresh,
@@ -227,7 +227,7 @@ export function settingsSync(shell: Shell, log: { info(line: string): void; warn
     refresh,
     read,
     update,
-    rearmed: () => within(rearmPatienceMs, lookups.over()),
+    rearmed: () => patiently(rearmPatienceMs, lookups.over()),
   };
 }
 
@@ -236,14 +236,13 @@ function lookedUp({ rearming: _done, ...record }: SettingsRecord): SettingsRecor
 }
 
 /** Waits for work, but not for longer than so many real milliseconds; how it ends is told elsewhere. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  const done = new AbortController();
-  const settled = work.then(
-    () => {},
+async function patiently(ms: number, work: Promise<unknown>): Promise<void> {
+  await within(
+    systemClock,
+    ms,
+    work.catch(() => {}),
     () => {},
   );
-  await Promise.race([settled, systemClock.sleep(ms, done.signal)]);
-  done.abort(calledOff);
 }
 
 /** Settings of a newer version are refused loudly, and stay as they are. */

@@ -1,5 +1,5 @@
 import type { Send, SendOutcome } from '../../middleware/adapter.ts';
-import { type Clock, calledOff } from '../../middleware/clock.ts';
+import { type Clock, within } from '../../middleware/clock.ts';
 import type { Address } from '../../middleware/core/conversation.ts';
 import type { SlackFacts } from './slack-facts.ts';
 import { outcomeOf } from './slack-outcome.ts';
@@ -117,11 +117,14 @@ function tokens(
 ): (source: SlackSource) => Promise<string | SendOutcome> {
   const searches = new Map<string, Promise<string | SendOutcome>>();
   const search = async (source: SlackSource): Promise<string | SendOutcome> => {
-    const done = new AbortController();
     const notNow: SendOutcome = { outcome: 'retry', reason: 'authorize' };
-    const late = clock.sleep(authorizeWithinMs, done.signal).then(() => notNow);
     const found = async () => (await authorize(source)).botToken ?? ({ outcome: 'refused', reason: 'not_authed' } as const);
-    return Promise.race([found().catch(() => notNow), late]).finally(() => done.abort(calledOff));
+    return within(
+      clock,
+      authorizeWithinMs,
+      found().catch(() => notNow),
+      () => notNow,
+    );
   };
   return (source) => {
     const key = JSON.stringify(source.isEnterpriseInstall ? [source.enterpriseId] : [source.enterpriseId, source.teamId]);

@@ -1,13 +1,4 @@
-import type { Channel } from '../../middleware/adapter.ts';
 import type { Turn } from '../../middleware/turn.ts';
-
-/** Waits for `done`, but no longer than `ms` of session time. */
-export async function within(ms: number, done: Promise<unknown>, turns: Channel): Promise<void> {
-  if (ms <= 0) return;
-  const over = new AbortController();
-  await Promise.race([done, turns.sleep(ms, over.signal)]);
-  over.abort();
-}
 
 /** Knows the middleware calls that share a turn: the host's own, and those for turns the bot begins inside it. */
 export interface Nesting {
