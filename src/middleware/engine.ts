@@ -2,10 +2,9 @@ import type { Outcome } from './adapter.ts';
 import { adopt } from './adopt.ts';
 import { classifyReturn } from './classify.ts';
 import type { Conducted } from './conduct.ts';
-import type { DeliveryReport } from './core/activity.ts';
-import { type ConversationRecord, newRecord, type Step } from './core/conversation.ts';
+import { type ConversationRecord, newRecord } from './core/conversation.ts';
 import { isExpired } from './core/expiry.ts';
-import { pass, type Transition } from './core/happening.ts';
+import type { Transition } from './core/happening.ts';
 import { expire } from './core/lapse.ts';
 import { degraded } from './degraded.ts';
 import { AdjournError, isAdjournError } from './errors.ts';
@@ -14,7 +13,7 @@ import { leftBehind, receive } from './inbox.ts';
 import type { Intake } from './intake.ts';
 import { idsOf, type Job } from './job.ts';
 import type { Slot } from './mailbox.ts';
-import { type Facts, nobody } from './observer.ts';
+import type { Facts } from './observer.ts';
 import type { Held } from './records.ts';
 import type { Running } from './running.ts';
 import { shared } from './shared.ts';
@@ -33,8 +32,6 @@ export interface Engine extends Shell {
   replay(job: Job): Promise<void>;
   /** A person has another name now: their record moves to the key that goes with it, with its session. */
   rename(job: Job): Promise<void>;
-  /** A vendor's later word on a closing message lands on the close's archive entry. */
-  reported(job: Job, report: DeliveryReport): Promise<void>;
   /**
    * Changes a record under its lease by one transition; a session that begins by it has its start hook run.
    * @throws AdjournError `LEASE_TIMEOUT`, `STORE_UNAVAILABLE`
@@ -144,22 +141,14 @@ export function createEngine(parts: ShellParts): Engine {
     }
   };
 
-  const change: Engine['change'] = (job, decideOn) =>
-    shell.underLease(job, async (held, place) => {
-      const { record, events } = decideOn(held.record);
-      return kept(place, await exclusive(shell, place, held, { ...untouched(record, place), events }, async () => record));
-    });
-
   return Object.assign(shell, {
     current: shell.stage.current,
-    take: (job: Job) => {
-      if (shell.observer === nobody) return take(job, () => {});
-      return shell.observer.around('turn', { channel: job.channel, endpoint: job.endpoint }, async (note) => {
+    take: (job: Job) =>
+      shell.observer.around('turn', { channel: job.channel, endpoint: job.endpoint }, async (note) => {
         const outcome = await take(job, note);
         note({ verdict: outcome.verdict });
         return outcome;
-      });
-    },
+      }),
     visit: <T>(job: Job, work: (turn: Turn) => Promise<T>) =>
       shell.underLease(job, async (held, place) => {
         const aged = expire(held.record ?? newRecord(), place.policy, clock.now(), clock.now());
@@ -180,27 +169,12 @@ export function createEngine(parts: ShellParts): Engine {
         const { lease } = await adopt(shell, job, held);
         await book.release(lease);
       }),
-    async reported(job: Job, report: DeliveryReport) {
-      const { closeId, message } = report;
-      if (message !== 'sent') shell.tell(job, [{ type: 'send_failed', session: closeId, message }]);
-      try {
-        await shell.archive?.amend(closeId, message);
-      } catch (error) {
-        shell.report(error, whereOf(job));
-        // Vendors say it once: it waits with what else the archive is to be told.
-        if (job.key !== '') await change(job, (record) => pass(noted(record, report, clock.now())));
-      }
-    },
-    change,
+    change: (job: Job, decideOn: (record: ConversationRecord | null) => Transition) =>
+      shell.underLease(job, async (held, place) => {
+        const { record, events } = decideOn(held.record);
+        return kept(place, await exclusive(shell, place, held, { ...untouched(record, place), events }, async () => record));
+      }),
   });
-}
-
-/** A report that is still to be told; the latest of one close. Whoever is in no record any more wants none. */
-function noted(before: ConversationRecord | null, { closeId, message }: DeliveryReport, at: number): Step {
-  if (before === null) return { record: newRecord(), events: [] };
-  const id = `${closeId}:report`;
-  const others = (before.outbox ?? []).filter((effect) => effect.id !== id);
-  return { record: { ...before, outbox: [...others, { id, at, report: { closeId, message } }] }, events: [] };
 }
 
 /** Tells an observer more of the turn. */

@@ -1,5 +1,5 @@
 import type { Delivery } from './adapter.ts';
-import { keyOf, type LifecycleActivity } from './core/activity.ts';
+import { type DeliveryReport, keyOf, type LifecycleActivity } from './core/activity.ts';
 import { type ConversationRecord, newRecord } from './core/conversation.ts';
 import type { DeskChange } from './core/desk.ts';
 import { activityTime } from './core/expiry.ts';
@@ -8,6 +8,7 @@ import { transition } from './core/transition.ts';
 import { deskElsewhere } from './desk-room.ts';
 import type { Engine } from './engine.ts';
 import { type Job, newJob, patienceMs } from './job.ts';
+import { whereOf } from './shell.ts';
 
 /** What a lifecycle activity means for the records it concerns, beside passing through. Nothing it meets stops the activity. */
 export async function heed(engine: Engine, endpoint: string, delivery: Delivery, about: LifecycleActivity): Promise<void> {
@@ -17,7 +18,7 @@ export async function heed(engine: Engine, endpoint: string, delivery: Delivery,
   const place = { channel, endpoint, key: key ?? '', policy, waitMs: patienceMs, arrivedAt: engine.clock.now() };
   const job = newJob({ ...delivery, hosts: [] }, about, place);
   try {
-    if (about.report) await engine.reported(job, about.report);
+    if (about.report) await reported(engine, job, about.report);
     if (key === undefined) return;
     if (about.means === 'renamed') await engine.rename(job);
     if (about.means === 'unreachable' || about.means === 'reachable') {
@@ -31,6 +32,29 @@ export async function heed(engine: Engine, endpoint: string, delivery: Delivery,
   } catch (error) {
     engine.report(error, { channel, endpoint, key, user: about.user });
   }
+}
+
+/** A vendor's later word on a closing message lands on the close's archive entry. */
+async function reported(engine: Engine, job: Job, report: DeliveryReport): Promise<void> {
+  const { closeId, message } = report;
+  const { archive, clock } = engine;
+  if (message !== 'sent') engine.tell(job, [{ type: 'send_failed', session: closeId, message }]);
+  try {
+    await archive?.amend(closeId, message);
+  } catch (error) {
+    engine.report(error, whereOf(job));
+    // Vendors say it once: it waits with what else the archive is to be told.
+    if (job.key !== '')
+      await engine.change(job, (record) => pass({ record: stillToTell(record, report, clock.now()), events: [] }));
+  }
+}
+
+/** The latest report on one close counts. Whoever is in no record any more wants none. */
+function stillToTell(before: ConversationRecord | null, report: DeliveryReport, at: number): ConversationRecord {
+  if (before === null) return newRecord();
+  const id = `${report.closeId}:report`;
+  const others = (before.outbox ?? []).filter((effect) => effect.id !== id);
+  return { ...before, outbox: [...others, { id, at, report }] };
 }
 
 /** What people do beside us, in the vendor's own inbox or another app. */

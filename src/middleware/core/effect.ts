@@ -1,4 +1,4 @@
-import type { CommandName } from './activity.ts';
+import type { CommandName, DeliveryReport } from './activity.ts';
 import type { Billing } from './billing.ts';
 import type { MessageResult } from './closing.ts';
 import type { Why } from './explain.ts';
@@ -58,7 +58,7 @@ export interface DeskEffect {
 export interface ReportEffect {
   readonly id: string;
   readonly at: number;
-  readonly report: { readonly closeId: string; readonly message: MessageResult };
+  readonly report: DeliveryReport;
 }
 
 /** When an effect was decided, epoch ms. */
