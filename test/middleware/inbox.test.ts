@@ -80,6 +80,15 @@ function bot(inner: Store, clock: VirtualClock, told: string[], run: (text: stri
   };
 }
 
+/** A bot that has accepted 'one', as `m1`, and never comes to the end of its handler. */
+async function amidst(inner: Store, clock: VirtualClock, told: string[]) {
+  const never = gate();
+  const one = bot(inner, clock, told, () => never.promise);
+  void one.says('one', 'm1');
+  await expect.poll(() => told).toEqual(['accepted']);
+  return one;
+}
+
 describe("inbox: 'durable'", () => {
   it('saves a message before it is acknowledged, and forgets it with the save of its turn', async () => {
     const [inner, clock, told] = [keyvStore(), virtualClock(), [] as string[]];
@@ -94,10 +103,7 @@ describe("inbox: 'durable'", () => {
 
   it('is handled by whoever comes next, when its process died between acknowledgement and handler', async () => {
     const [inner, clock, told] = [keyvStore(), virtualClock(), [] as string[]];
-    const never = gate();
-    const first = bot(inner, clock, told, () => never.promise);
-    void first.says('one', 'm1');
-    await expect.poll(() => told).toEqual(['accepted']);
+    const first = await amidst(inner, clock, told);
     first.kill();
 
     const second = bot(inner, clock, told);
@@ -110,10 +116,7 @@ describe("inbox: 'durable'", () => {
   it('is handled before those who wait already, and they keep their order', async () => {
     const inner: Store = { ...keyvStore(), capabilities: { scope: 'shared', durable: true } };
     const [clock, told] = [virtualClock(), [] as string[]];
-    const never = gate();
-    const first = bot(inner, clock, told, () => never.promise);
-    void first.says('one', 'm1');
-    await expect.poll(() => told).toEqual(['accepted']);
+    const first = await amidst(inner, clock, told);
     const [second, third] = [bot(inner, clock, told), bot(inner, clock, told)];
     // Processes that have only just started read the settings first.
     await Promise.all([second.sessions.settings.get(), third.sessions.settings.get()]);
@@ -134,10 +137,7 @@ describe("inbox: 'durable'", () => {
   ])('%s', async (_, waitMs, expected) => {
     const inner: Store = { ...keyvStore(), capabilities: { scope: 'shared', durable: true } };
     const [clock, told] = [virtualClock(), [] as string[]];
-    const never = gate();
-    const first = bot(inner, clock, told, () => never.promise);
-    void first.says('one', 'm1');
-    await expect.poll(() => told).toEqual(['accepted']);
+    const first = await amidst(inner, clock, told);
     const second = bot(inner, clock, told);
     const again = second.says('one', 'm1', waitMs);
     await clock.advance(waitMs);
@@ -153,10 +153,7 @@ describe("inbox: 'durable'", () => {
 
   it('that cannot be saved is tried once by whoever comes next, and holds up nobody', async () => {
     const [inner, clock, told] = [keyvStore(), virtualClock(), [] as string[]];
-    const never = gate();
-    const first = bot(inner, clock, told, () => never.promise);
-    void first.says('one', 'm1');
-    await expect.poll(() => told).toEqual(['accepted']);
+    const first = await amidst(inner, clock, told);
     first.kill();
 
     const second = bot(inner, clock, told, (text, turn) => {
@@ -172,10 +169,7 @@ describe("inbox: 'durable'", () => {
 
   it('is handled by the worker where nobody comes', async () => {
     const [inner, clock, told] = [keyvStore(), virtualClock(), [] as string[]];
-    const never = gate();
-    const first = bot(inner, clock, told, () => never.promise);
-    void first.says('one', 'm1');
-    await expect.poll(() => told).toEqual(['accepted']);
+    const first = await amidst(inner, clock, told);
     first.kill();
 
     const second = bot(inner, clock, told);

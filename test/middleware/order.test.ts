@@ -183,17 +183,21 @@ describe('whoever gives up', () => {
   });
 });
 
+/** A store that gives no lease while it is out. */
+const unplugged =
+  (isOut: () => boolean) =>
+  (store: Store): Store => ({
+    ...store,
+    async begin(key, options) {
+      if (isOut()) throw new AdjournError('STORE_UNAVAILABLE', 'Unplugged.');
+      return store.begin(key, options);
+    },
+  });
+
 describe('while the store is out', () => {
   it('turns keep the order of their process', async () => {
     let isOut = false;
-    const wrap = (store: Store): Store => ({
-      ...store,
-      async begin(key, options) {
-        if (isOut) throw new AdjournError('STORE_UNAVAILABLE', 'Unplugged.');
-        return store.begin(key, options);
-      },
-    });
-    const { a, ran, hold } = twoProcesses({ wrap });
+    const { a, ran, hold } = twoProcesses({ wrap: unplugged(() => isOut) });
     const release = await hold();
     isOut = true;
     const next = a.deliver(a.message('second'), (turn) => ran.push(`second, degraded: ${turn.degraded}`), patient);
@@ -206,14 +210,7 @@ describe('while the store is out', () => {
 
   it('and so does the first one after it is back', async () => {
     let isOut = true;
-    const wrap = (store: Store): Store => ({
-      ...store,
-      async begin(key, options) {
-        if (isOut) throw new AdjournError('STORE_UNAVAILABLE', 'Unplugged.');
-        return store.begin(key, options);
-      },
-    });
-    const { a, ran } = twoProcesses({ wrap });
+    const { a, ran } = twoProcesses({ wrap: unplugged(() => isOut) });
     const slow = gate();
     const began = gate();
     const degraded = a.deliver(a.message('first'), async () => {
